@@ -94,9 +94,13 @@ struct wire_message {
 /* Writes the message's bytes; returns the count, or ERR_OVERSIZE if `room` is too small. */
 int wire_encode(const struct wire_message *message, void *ret_bytes, size_t room);
 
-/* Any bytes in, a raw message or a reason out: ERR_FORMAT, ERR_TRUNCATED, ERR_OVERSIZE, ERR_EPOCH. */
-int wire_decode(const void *bytes, size_t count, uint32_t from, uint32_t replica_count,
-		uint64_t epoch, struct wire_message *ret_message);
+/*
+ * Any bytes in, a raw message or a reason out: ERR_FORMAT, ERR_TRUNCATED, ERR_OVERSIZE, ERR_EPOCH,
+ * ERR_NEWER. Block ids and batch digests are derived here, hence chain id and set hash.
+ */
+int wire_decode(const void *bytes, size_t count, uint32_t from, const struct crypto_hash *chain_id,
+		const struct crypto_hash *set_hash, uint32_t replica_count, uint64_t epoch,
+		struct wire_message *ret_message);
 
 /* A block on its own: the BLOCK record of the block log, and an entry of BLOCKS. */
 int wire_encode_block(const struct hs_block *block, void *ret_bytes, size_t room);
@@ -130,6 +134,8 @@ struct crypto_hash wire_merkle_root(const struct crypto_hash *leaves, uint32_t c
 uint32_t wire_merkle_path(const struct crypto_hash *leaves, uint32_t count, uint32_t index,
 			  struct crypto_hash *scratch,
 			  struct crypto_hash ret_path[LANE_REPAIR_PATH_MAX]);
+/* Length of the path of leaf `index` < `count`: derived, so never carried. */
+uint32_t wire_merkle_path_count(uint32_t count, uint32_t index);
 bool wire_merkle_verify(const struct crypto_hash *leaf, uint32_t index, uint32_t count,
 			const struct crypto_hash *path, uint32_t path_count,
 			const struct crypto_hash *root);
