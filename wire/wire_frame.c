@@ -4,6 +4,7 @@
 #include "base/ensure.h"
 #include "base/err.h"
 #include "crypto/crypto_hash.h"
+#include "wire/wire_put.h"
 
 static int frame_head_check(const struct wire_frame *frame, uint32_t magic, uint8_t version)
 {
@@ -22,7 +23,7 @@ static void frame_seal_read(struct bytes_reader *r, struct wire_frame *frame)
 {
 	frame->seal_depth = bytes_get_u8(r);
 	frame->leaf_index = bytes_get_u8(r);
-	frame->siblings = bytes_take(r, (size_t)frame->seal_depth * CRYPTO_HASH_BYTES);
+	frame->siblings = bytes_take(r, (size_t)frame->seal_depth * CRYPTO_hash_BYTES);
 	frame->signature = bytes_take(r, CRYPTO_SIGNATURE_BYTES);
 }
 
@@ -44,7 +45,7 @@ int wire_frame_parse(const void *bytes, size_t count, struct wire_frame *ret_fra
 	frame.kind = bytes_get_u8(&r);
 	frame.count = bytes_get_u16(&r);
 	frame.chain_tag = bytes_get_u64(&r);
-	bytes_get(&r, frame.client.b, sizeof(frame.client.b));
+	wire_get_key(&r, &frame.client);
 	frame.first_seq = bytes_get_u64(&r);
 	frame.expires = bytes_get_u64(&r);
 	code = frame_head_check(&frame, magic, version);
@@ -118,7 +119,7 @@ struct crypto_hash wire_frame_root(const struct wire_frame *frame, const struct 
 	for (uint32_t level = 0; level < frame->seal_depth; level++) {
 		struct crypto_hash sibling;
 
-		memcpy(sibling.b, frame->siblings + (size_t)level * CRYPTO_HASH_BYTES,
+		memcpy(sibling.b, frame->siblings + (size_t)level * CRYPTO_hash_BYTES,
 		       sizeof(sibling.b));
 		node = (frame->leaf_index >> level & 1) != 0 ?
 			       crypto_hash_pair("QRseal-n", &sibling, &node) :
@@ -135,9 +136,9 @@ uint32_t wire_seal_signed_bytes(const struct crypto_hash *chain_id,
 	struct bytes_writer w = bytes_writer_of(ret_bytes, CRYPTO_SIGNED_BYTES_MAX);
 
 	bytes_put(&w, "QRseal01", 8);
-	bytes_put(&w, chain_id->b, sizeof(chain_id->b));
-	bytes_put(&w, client->b, sizeof(client->b));
-	bytes_put(&w, root->b, sizeof(root->b));
+	wire_put_hash(&w, chain_id);
+	wire_put_key(&w, client);
+	wire_put_hash(&w, root);
 	ensure(!w.failed);
 	return (uint32_t)bytes_written(&w);
 }
@@ -176,7 +177,7 @@ static int frame_spec_check(const struct wire_frame_spec *spec)
 
 int wire_frame_build(const struct wire_frame_spec *spec, uint8_t *ret_bytes, size_t room)
 {
-	size_t seal_bytes = WIRE_SEAL_BYTES_MIN + (size_t)spec->seal_depth * CRYPTO_HASH_BYTES;
+	size_t seal_bytes = WIRE_SEAL_BYTES_MIN + (size_t)spec->seal_depth * CRYPTO_hash_BYTES;
 	size_t body_max = LANE_FRAME_BYTES_MAX - seal_bytes;
 	struct bytes_writer w = bytes_writer_of(ret_bytes, room < body_max ? room : body_max);
 	int code = frame_spec_check(spec);
@@ -188,7 +189,7 @@ int wire_frame_build(const struct wire_frame_spec *spec, uint8_t *ret_bytes, siz
 	bytes_put_u8(&w, (uint8_t)spec->kind);
 	bytes_put_u16(&w, (uint16_t)spec->count);
 	bytes_put_u64(&w, wire_chain_tag(&spec->chain_id));
-	bytes_put(&w, spec->client.b, sizeof(spec->client.b));
+	wire_put_key(&w, &spec->client);
 	bytes_put_u64(&w, spec->first_seq);
 	bytes_put_u64(&w, spec->expires);
 	if (spec->kind == WIRE_FRAME_TRANSACTIONS)
