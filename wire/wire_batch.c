@@ -18,7 +18,7 @@ static void batch_put_digested(struct bytes_writer *w, const struct lane_header 
 struct crypto_hash wire_batch_digest(const struct crypto_hash *chain_id,
 				     const struct lane_header *header)
 {
-	uint8_t bytes[8 + CRYPTO_hash_BYTES + WIRE_BATCH_HEADER_BYTES];
+	uint8_t bytes[8 + CRYPTO_HASH_BYTES + WIRE_BATCH_HEADER_BYTES];
 	struct bytes_writer w = bytes_writer_of(bytes, sizeof(bytes));
 
 	bytes_put(&w, "QRbatch1", 8);

@@ -23,7 +23,7 @@ static void frame_seal_read(struct bytes_reader *r, struct wire_frame *frame)
 {
 	frame->seal_depth = bytes_get_u8(r);
 	frame->leaf_index = bytes_get_u8(r);
-	frame->siblings = bytes_take(r, (size_t)frame->seal_depth * CRYPTO_hash_BYTES);
+	frame->siblings = bytes_take(r, (size_t)frame->seal_depth * CRYPTO_HASH_BYTES);
 	frame->signature = bytes_take(r, CRYPTO_SIGNATURE_BYTES);
 }
 
@@ -119,7 +119,7 @@ struct crypto_hash wire_frame_root(const struct wire_frame *frame, const struct 
 	for (uint32_t level = 0; level < frame->seal_depth; level++) {
 		struct crypto_hash sibling;
 
-		memcpy(sibling.b, frame->siblings + (size_t)level * CRYPTO_hash_BYTES,
+		memcpy(sibling.b, frame->siblings + (size_t)level * CRYPTO_HASH_BYTES,
 		       sizeof(sibling.b));
 		node = (frame->leaf_index >> level & 1) != 0 ?
 			       crypto_hash_pair("QRseal-n", &sibling, &node) :
@@ -177,7 +177,7 @@ static int frame_spec_check(const struct wire_frame_spec *spec)
 
 int wire_frame_build(const struct wire_frame_spec *spec, uint8_t *ret_bytes, size_t room)
 {
-	size_t seal_bytes = WIRE_SEAL_BYTES_MIN + (size_t)spec->seal_depth * CRYPTO_hash_BYTES;
+	size_t seal_bytes = WIRE_SEAL_BYTES_MIN + (size_t)spec->seal_depth * CRYPTO_HASH_BYTES;
 	size_t body_max = LANE_FRAME_BYTES_MAX - seal_bytes;
 	struct bytes_writer w = bytes_writer_of(ret_bytes, room < body_max ? room : body_max);
 	int code = frame_spec_check(spec);
