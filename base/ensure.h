@@ -8,8 +8,7 @@
 #ifndef QUORATE_BASE_ENSURE_H
 #define QUORATE_BASE_ENSURE_H
 
-#define ensure(condition)                                                      \
-	((condition) ? (void)0 : ensure_failed(#condition, __FILE__, __LINE__))
+#define ensure(condition) ((condition) ? (void)0 : ensure_failed(#condition, __FILE__, __LINE__))
 
 /* Writes file, line and condition to standard error and aborts. Async-signal-safe. */
 _Noreturn void ensure_failed(const char *condition, const char *file, int line);

@@ -29,7 +29,7 @@ static const crypto_aead_aes256gcm_state *aead_schedule(const struct crypto_aead
 enum crypto_cipher crypto_cipher_best(void)
 {
 	return crypto_cipher_is_usable(CRYPTO_CIPHER_AES256GCM) ? CRYPTO_CIPHER_AES256GCM :
-								   CRYPTO_CIPHER_CHACHA20POLY1305;
+								  CRYPTO_CIPHER_CHACHA20POLY1305;
 }
 
 bool crypto_cipher_is_usable(enum crypto_cipher cipher)

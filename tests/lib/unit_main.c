@@ -125,8 +125,8 @@ static bool unit_run_test(const char *suite_name, const struct unit_test *test)
 	unit_print_failures();
 	CU_cleanup_registry();
 	if (failures > 0)
-		fprintf(stderr, "FAILED %s/%s  (replay: --test %s --seed %" PRIu64 ")\n", suite_name,
-			test->name, test->name, unit_state.seed);
+		fprintf(stderr, "FAILED %s/%s  (replay: --test %s --seed %" PRIu64 ")\n",
+			suite_name, test->name, test->name, unit_state.seed);
 	return failures == 0;
 }
 

@@ -26,39 +26,36 @@ struct unit_test {
 	void (*run)(void);
 };
 
-#define UNIT_TEST(function)                                                    \
-	{                                                                      \
-		.name = #function, .run = function                             \
+#define UNIT_TEST(function)                                                                        \
+	{                                                                                          \
+		.name = #function, .run = function                                                 \
 	}
 
-#define UNIT_SUITE(suite_name, ...)                                            \
-	int main(int argc, char **argv)                                        \
-	{                                                                      \
-		static const struct unit_test unit_tests[] = { __VA_ARGS__ };  \
-                                                                               \
-		return unit_main(suite_name, unit_tests,                       \
-				 sizeof(unit_tests) / sizeof(unit_tests[0]),   \
-				 argc, argv);                                  \
+#define UNIT_SUITE(suite_name, ...)                                                                \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		static const struct unit_test unit_tests[] = { __VA_ARGS__ };                      \
+                                                                                                   \
+		return unit_main(suite_name, unit_tests,                                           \
+				 sizeof(unit_tests) / sizeof(unit_tests[0]), argc, argv);          \
 	}
 
 int unit_main(const char *suite_name, const struct unit_test *tests, size_t count, int argc,
 	      char **argv);
 
 /* Records a failure and goes on. */
-#define UNIT_CHECK(condition)                                                  \
-	((void)CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE,       \
-				       __LINE__, #condition, __FILE__, "",     \
-				       CU_FALSE))
+#define UNIT_CHECK(condition)                                                                      \
+	((void)CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition,     \
+				       __FILE__, "", CU_FALSE))
 
 /* As UNIT_CHECK for two numbers (each at most 64 bits); prints both when they differ. */
-#define UNIT_EQUAL(actual, expected)                                           \
-	unit_equal((uint64_t)(actual), (uint64_t)(expected),                   \
-		   #actual " == " #expected, __FILE__, __LINE__)
+#define UNIT_EQUAL(actual, expected)                                                               \
+	unit_equal((uint64_t)(actual), (uint64_t)(expected), #actual " == " #expected, __FILE__,   \
+		   __LINE__)
 
 /* Records a failure and leaves the test: what follows relies on `condition`. */
-#define UNIT_REQUIRE(condition)                                                \
-	((condition) ? unit_require_held() :                                   \
-		       unit_require_failed(#condition, __FILE__, __LINE__))
+#define UNIT_REQUIRE(condition)                                                                    \
+	((condition) ? unit_require_held() : unit_require_failed(#condition, __FILE__, __LINE__))
 
 /* Leaves the test; `reason` says which facility is missing. */
 #define UNIT_SKIP(reason) unit_skip(reason)

@@ -9,8 +9,17 @@
 int main(void)
 {
 	char *arguments[] = {
-		"dpdk_start", "--no-huge", "-m", "64", "--no-pci", "--no-telemetry", "--no-shconf",
-		"-l", "0", "--log-level", "lib.*:error",
+		"dpdk_start",
+		"--no-huge",
+		"-m",
+		"64",
+		"--no-pci",
+		"--no-telemetry",
+		"--no-shconf",
+		"-l",
+		"0",
+		"--log-level",
+		"lib.*:error",
 		"--vdev=net_memif0,role=server,id=0,socket=@quorate_dpdk_start,socket-abstract=yes",
 	};
 	int count = (int)(sizeof(arguments) / sizeof(arguments[0]));
