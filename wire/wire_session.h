@@ -262,6 +262,7 @@ struct wire_assembly {
 	uint32_t last_bytes; /* of the last piece, once it is here */
 	uint8_t bytes[WIRE_SPLIT_BYTES_MAX];
 };
+/* Empty; also to be called when the peer's session changes, as message ids start anew. */
 void wire_assembly_init(struct wire_assembly *assembly);
 
 /*
