@@ -39,11 +39,3 @@ void wire_get_signature(struct bytes_reader *r, struct crypto_signature *ret_sig
 {
 	bytes_get(r, ret_signature->b, sizeof(ret_signature->b));
 }
-
-bool wire_get_flag(struct bytes_reader *r)
-{
-	uint8_t value = bytes_get_u8(r);
-
-	r->failed = r->failed || value > 1;
-	return value == 1;
-}

@@ -17,7 +17,4 @@ void wire_get_key(struct bytes_reader *r, struct crypto_public_key *ret_key);
 void wire_get_exchange_key(struct bytes_reader *r, struct crypto_exchange_key *ret_key);
 void wire_get_signature(struct bytes_reader *r, struct crypto_signature *ret_signature);
 
-/* Reads a byte that may only be 0 or 1; anything else fails the reader. */
-bool wire_get_flag(struct bytes_reader *r);
-
 #endif
