@@ -109,7 +109,8 @@ def message_of(i, count=32):
 def put_ordinary(m, secret, key):
     for count in range(0, 33, 2):
         message = message_of(count, count)
-        m.put(f"valid, {count} bytes", key, message, m.sign(secret, key, message, number(f"n{count}")))
+        m.put(f"valid, {count} bytes", key, message,
+              m.sign(secret, key, message, number(f"n{count}")))
     message = message_of(100)
     good = m.sign(secret, key, message, number("n100"))
     for bit in list(range(0, 256, 32)) + [254, 255]:
@@ -136,13 +137,9 @@ def put_scalars(m, secret, key):
     for name, value in (("0", 0), ("1", 1), ("L - 1", L - 1), ("L", L), ("L + 1", L + 1),
                         ("2^252", 2**252), ("2^253 - 1", 2**253 - 1), ("2^256 - 1", 2**256 - 1)):
         m.put(f"S is {name}", key, message_of(220), encode(multiply(9, BASE)) + scalar(value))
-    # S = L - 1 and R chosen to satisfy the equation: the largest scalar that is accepted.
-    message = message_of(221)
-    r_bytes, h = None, 0
     for nonce in range(1, 4):
-        r_bytes = encode(multiply(nonce, BASE))
-        h = challenge(r_bytes, key, message)
-        m.put(f"small nonce {nonce}", key, message, r_bytes + scalar((nonce + h * secret) % L))
+        message = message_of(221)
+        m.put(f"nonce {nonce}", key, message, m.sign(secret, key, message, nonce))
 
 
 def put_torsion_in_r(m, secret, key, torsion):
