@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "ctl/ctl_metrics.h"
 
 #include <stddef.h>
