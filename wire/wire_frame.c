@@ -104,7 +104,12 @@ static struct crypto_hash tagged_hash(const char tag[8], const void *bytes, size
 
 struct crypto_hash wire_frame_hash(const struct wire_frame *frame)
 {
-	return tagged_hash("QRframe1", frame->bytes, frame->byte_count);
+	return wire_frame_hash_of(frame->bytes, frame->byte_count);
+}
+
+struct crypto_hash wire_frame_hash_of(const void *bytes, size_t count)
+{
+	return tagged_hash("QRframe1", bytes, count);
 }
 
 struct crypto_hash wire_frame_leaf(const struct wire_frame *frame)

@@ -74,6 +74,7 @@ bool wire_payload_next(struct wire_payload_walk *walk, struct wire_payload *ret_
 
 /* H(tag || whole frame): what a batch's Merkle tree holds. */
 struct crypto_hash wire_frame_hash(const struct wire_frame *frame);
+struct crypto_hash wire_frame_hash_of(const void *bytes, size_t count); /* any bytes, parsed or not */
 
 /* H("QRFleaf1" || body). */
 struct crypto_hash wire_frame_leaf(const struct wire_frame *frame);

@@ -15,6 +15,8 @@
 #ifndef QUORATE_WIRE_PROOF_H
 #define QUORATE_WIRE_PROOF_H
 
+#include <stddef.h>
+
 #include "consensus/hs_types.h"
 #include "dataplane/lane_types.h"
 

@@ -31,7 +31,7 @@ struct wire_verifier_config {
 	const struct wire_validators *validators; /* kept by the caller, constant */
 	struct crypto_verifier verifier;
 	struct crypto_hash genesis_id; /* the block a view-0 virtual certificate may name */
-	uint32_t cache_entries;        /* a power of two */
+	uint32_t cache_entries;        /* a power of two, at least 2; 96 bytes each */
 };
 
 size_t wire_verifier_footprint(const struct wire_verifier_config *config);
@@ -50,14 +50,26 @@ bool wire_verify_fc(struct wire_verifier *verifier, const struct hs_fc *fc);
 /* Block: author's signature, justify matches the header's view and digest, QC and TC good. */
 bool wire_verify_block(struct wire_verifier *verifier, const struct hs_block *block);
 
-/* All signatures of a decoded message (COMMIT excepted: checked on demand). Returns 0 or ERR_SIGNATURE. */
+/*
+ * All signatures of a decoded message, and the Merkle paths of a REPAIR. Returns 0 or ERR_SIGNATURE.
+ * Left to others: COMMIT (checked on demand), seals of frames (wire_verify_frame), the blocks inside
+ * BLOCKS (wire_verify_block; its FC is checked), SHOW (signed by the receiver: wire_verify_statement).
+ */
 int wire_verify_message(struct wire_verifier *verifier, const struct wire_message *message);
 
 bool wire_verify_vote(struct wire_verifier *verifier, const struct hs_vote *vote);
 bool wire_verify_commit(struct wire_verifier *verifier, const struct hs_commit *commit);
+/* Is this signed by `author`? */
+bool wire_verify_statement(struct wire_verifier *verifier, uint32_t author,
+			   const struct hs_statement *statement);
+/* Both statements are signed by the author and contradict each other (§8). */
+bool wire_verify_evidence(struct wire_verifier *verifier, const struct wire_evidence *evidence);
 bool wire_verify_batch_header(struct wire_verifier *verifier, const struct lane_header *header);
 
-/* A client's seal, with the bounded cache of (client, root) already checked (§1). Key must be valid (§11). */
+/*
+ * A client's seal, with the bounded cache of (client, root, signature) already checked (§1). The key
+ * must be valid (§11); that test is skipped when `verifier` is not crypto_verifier_ed25519.
+ */
 bool wire_verify_frame(struct wire_verifier *verifier, const struct wire_frame *frame);
 
 struct wire_verify_counters {
