@@ -13,7 +13,8 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 def is_path(word):
     """A path of ours; words with a wildcard or a placeholder describe many and are left alone."""
-    return word.split("/")[0] in FOLDERS and "/" in word and not re.search(r"[<>*{}|$…]|\.\.\.", word)
+    return (word.split("/")[0] in FOLDERS and "/" in word and
+            not re.search(r"[<>*{}|$…]|\.\.\.", word))
 
 
 def check_file(root, name, findings):

@@ -14,7 +14,8 @@ HEADER_COMMENT_PERCENT_MIN = 8
 BANNED_CALLS = ["alloca", "atof", "atoi", "atol", "atoll", "gets", "rand", "srand", "sprintf",
                 "strcat", "strcpy", "strtok", "vsprintf"]
 BANNED = re.compile(r"(?<![\w.>])(" + "|".join(BANNED_CALLS) + r")\s*\(")
-CODE_IN_COMMENT = re.compile(r"^\s*(/?\*)?\s*(return\b.*;|[\w>.\[\]-]+\s*(=[^=].*|\(.*\));)\s*(\*/)?$")
+CODE_IN_COMMENT = re.compile(r"^\s*(/?\*)?\s*(return\b.*;|[\w>.\[\]-]+\s*(=[^=].*|\(.*\));)"
+                             r"\s*(\*/)?$")
 TYPEDEF_STRUCT = re.compile(r"^\s*typedef\s+(struct|union|enum)\b")
 
 

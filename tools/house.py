@@ -52,7 +52,7 @@ class Findings:
                     self.allowed[tuple(words)] = reason.strip()
 
     def add(self, rule, place, text):
-        """`place` is path, path:line or path:name; an exception names rule and place without line."""
+        """`place` is path, path:line or path:name; an exception names it without the line."""
         key = (f"{self.check}.{rule}", re.sub(r":\d+$", "", place))
         if key in self.allowed:
             self.used.add(key)

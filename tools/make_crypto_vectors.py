@@ -22,8 +22,8 @@ def add(a, b):
     x1, y1 = a
     x2, y2 = b
     t = D * x1 * x2 * y1 * y2 % P
-    return ((x1 * y2 + x2 * y1) * pow(1 + t, P - 2, P) % P,
-            (y1 * y2 + x1 * x2) * pow(1 - t, P - 2, P) % P)
+    return ((x1 * y2 + x2 * y1) * pow(1 + t, -1, P) % P,
+            (y1 * y2 + x1 * x2) * pow(1 - t, -1, P) % P)
 
 
 def multiply(n, point):
@@ -37,7 +37,7 @@ def multiply(n, point):
 
 
 def x_of(y, sign):
-    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x2 = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(x2, (P + 3) // 8, P)
     if (x * x - x2) % P:
         x = x * SQRT_M1 % P

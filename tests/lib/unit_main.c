@@ -172,7 +172,7 @@ int unit_main(const char *suite_name, const struct unit_test *tests, size_t coun
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	unit_state.seed = (uint64_t)time(NULL) * UINT64_C(2654435761) ^ (uint64_t)getpid();
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc; i += 2) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (strcmp(argv[i], "--list") == 0)
@@ -188,7 +188,6 @@ int unit_main(const char *suite_name, const struct unit_test *tests, size_t coun
 		} else {
 			return unit_usage(argv[0]);
 		}
-		i++;
 	}
 	return unit_run_all(suite_name, tests, count, only);
 }
