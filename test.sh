@@ -116,6 +116,15 @@ configure() {
 	CC=$compiler timeout 300 meson setup "$folder" "$@" >"$log" 2>&1 9>&-
 }
 
+# What meson left out of the build counts as skipped, with meson's reason.
+note_skipped() {
+	sed -n '/^  Skipped$/,/^$/p' "$logs/configure-$1.log" | sed 1d |
+		while IFS=: read -r part reason; do
+			part=$(echo "$part" | xargs)
+			[ -z "$part" ] || add skipped "$1/build/$part" 0 "${reason# }"
+		done
+}
+
 # build NAME COMPILER OPTION...
 build() {
 	local name=$1 log=$logs/build-$1.log start=$SECONDS
@@ -125,7 +134,7 @@ build() {
 		add failed "$name/build/configure" $((SECONDS - start)) "see build/test-logs/configure-$name.log"
 		return 1
 	fi
-	sed -n '/^  Skipped$/,/^$/p' "$logs/configure-$name.log"
+	note_skipped "$name"
 	if ! timeout 1800 ninja -C "build/$name" >"$log" 2>&1 9>&-; then
 		grep -E -A 6 'error:|FAILED|undefined reference' "$log" | head -n 60
 		add failed "$name/build/compile" $((SECONDS - start)) "see build/test-logs/build-$name.log"
@@ -136,15 +145,15 @@ build() {
 
 # run_meson NAME OPTION...: the wanted suites of one build.
 run_meson() {
-	local name=$1 options=() suite
+	local name=$1 chosen=() suite
 	shift
 	for suite in ${suites[@]+"${suites[@]}"}; do
-		[ "$suite" = integration ] || options+=(--suite "$suite")
+		[ "$suite" = integration ] || chosen+=(--suite "$suite")
 	done
 	say "tests: $name"
 	rm -f "build/$name/meson-logs/testlog.json"
 	timeout --kill-after=20 2400 meson test -C "build/$name" --no-rebuild --num-processes 2 \
-		"$@" ${options[@]+"${options[@]}"} 2>&1 9>&- |
+		"$@" ${chosen[@]+"${chosen[@]}"} 2>&1 9>&- |
 		grep --line-buffered -E '^ *[0-9]+/[0-9]+ |^No suitable|^ERROR'
 	if [ "${PIPESTATUS[0]}" -ge 124 ]; then
 		add failed "$name/meson" 2400 "the tests of this build did not end in time"
@@ -205,6 +214,9 @@ finish() {
 	exit $?
 }
 
+# Here everything must be built: an optional part that is missing is an error.
+options=(-Dwerror=true -Ddpdk=enabled -During=enabled -Dbench=enabled -Dtests=true)
+
 say "packages"
 if ! tools/install_packages.sh; then
 	echo "test.sh: packages are missing and could not be installed" >&2
@@ -212,7 +224,7 @@ if ! tools/install_packages.sh; then
 fi
 
 if $is_list; then
-	configure gcc gcc -Dwerror=true || {
+	configure gcc gcc "${options[@]}" || {
 		tail -n 20 "$logs/configure-gcc.log"
 		exit 1
 	}
@@ -223,7 +235,7 @@ fi
 
 trap 'add failed test.sh 0 "interrupted"; finish' INT TERM
 trap finish EXIT
-if build gcc gcc -Dwerror=true; then
+if build gcc gcc "${options[@]}"; then
 	! wants_meson || run_meson gcc
 	if wants integration; then
 		for script in $(integration_scripts); do
@@ -232,7 +244,7 @@ if build gcc gcc -Dwerror=true; then
 	fi
 fi
 if wants_meson && [ "${suites[*]-}" != house ]; then
-	if build clang-asan clang -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false; then
+	if build clang-asan clang "${options[@]}" -Db_sanitize=address,undefined -Db_lundef=false; then
 		# The house checks look at the sources; once is enough.
 		run_meson clang-asan --no-suite house --timeout-multiplier 4
 	fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every header compiles alone: check_headers.sh [ROOT]. CC and CFLAGS are respected.
+# Every header compiles alone: check_headers.sh [ROOT]. CC names the compiler.
 set -eu
 
 root=${1:-$(dirname "$0")/..}
@@ -21,7 +21,7 @@ for header in $(headers | sort); do
 	count=$((count + 1))
 	# Twice: a header without a guard shows here.
 	if ! printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
-		$compiler ${CFLAGS:-} -std=c11 -Wall -Wextra -Wconversion -Werror -I. \
+		"$compiler" -std=c11 -Wall -Wextra -Wconversion -Werror -I. \
 			-fsyntax-only -x c - 2>&1; then
 		echo "$header: does not compile alone"
 		failed=$((failed + 1))
