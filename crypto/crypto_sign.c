@@ -24,24 +24,7 @@ int crypto_start(void)
 
 int crypto_self_check(void)
 {
-	struct crypto_public_key key = { 0 };
-	bool key_is_valid = crypto_key_is_valid(&key);
-
-	for (size_t i = 0; i < crypto_vectors_count(); i++) {
-		struct crypto_vector vector;
-
-		crypto_vectors_at(i, &vector);
-		if (memcmp(&key, &vector.key, sizeof(key)) != 0) {
-			key = vector.key;
-			key_is_valid = crypto_key_is_valid(&key);
-		}
-		if (key_is_valid != vector.key_is_valid)
-			return ERR_SIGNATURE;
-		if (crypto_verify(&vector.key, vector.message, vector.message_bytes,
-				  &vector.signature) != vector.verifies)
-			return ERR_SIGNATURE;
-	}
-	return 0;
+	return crypto_vectors_replay(crypto_vectors_count(), crypto_vectors_at);
 }
 
 uint32_t crypto_build_id(void)

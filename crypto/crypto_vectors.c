@@ -1,10 +1,11 @@
-#include "crypto/crypto_vectors.h"
-
 #include <string.h>
 
 #include <sodium.h>
 
 #include "base/ensure.h"
+#include "base/err.h"
+#include "crypto/crypto_sign.h"
+#include "crypto/crypto_vectors.h"
 
 struct vector_text {
 	const char *name;
@@ -51,4 +52,26 @@ void crypto_vectors_at(size_t index, struct crypto_vector *ret_vector)
 			     sizeof(ret_vector->signature.b)) == sizeof(ret_vector->signature.b));
 	ret_vector->message_bytes =
 		vector_decode(text->message, ret_vector->message, sizeof(ret_vector->message));
+}
+
+int crypto_vectors_replay(size_t count, void (*at)(size_t index, struct crypto_vector *ret_vector))
+{
+	struct crypto_public_key key = { 0 };
+	bool key_is_valid = crypto_key_is_valid(&key);
+
+	for (size_t i = 0; i < count; i++) {
+		struct crypto_vector vector;
+
+		at(i, &vector);
+		if (memcmp(&key, &vector.key, sizeof(key)) != 0) {
+			key = vector.key;
+			key_is_valid = crypto_key_is_valid(&key);
+		}
+		if (key_is_valid != vector.key_is_valid)
+			return ERR_SIGNATURE;
+		if (crypto_verify(&vector.key, vector.message, vector.message_bytes,
+				  &vector.signature) != vector.verifies)
+			return ERR_SIGNATURE;
+	}
+	return 0;
 }

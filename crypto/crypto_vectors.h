@@ -31,4 +31,10 @@ size_t crypto_vectors_count(void);
 /* Decodes vector `index`, below crypto_vectors_count(). */
 void crypto_vectors_at(size_t index, struct crypto_vector *ret_vector);
 
+/*
+ * Asks this build about `count` vectors taken from `at`. Returns 0, or ERR_SIGNATURE at the first
+ * verdict that differs.
+ */
+int crypto_vectors_replay(size_t count, void (*at)(size_t index, struct crypto_vector *ret_vector));
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "crypto/crypto_sign.h"
 #include "tests/lib/unit_main.h"
 
@@ -52,6 +53,36 @@ static void vectors_of_one_key_follow_each_other(void)
 	UNIT_CHECK(changes < 80);
 }
 
+static size_t changed_index;
+
+static void verdict_changed(size_t index, struct crypto_vector *ret_vector)
+{
+	crypto_vectors_at(index, ret_vector);
+	if (index == changed_index)
+		ret_vector->verifies = !ret_vector->verifies;
+}
+
+static void validity_changed(size_t index, struct crypto_vector *ret_vector)
+{
+	crypto_vectors_at(index, ret_vector);
+	if (index == changed_index)
+		ret_vector->key_is_valid = !ret_vector->key_is_valid;
+}
+
+static void replay_notices_any_single_verdict_that_differs(void)
+{
+	size_t count = crypto_vectors_count();
+
+	UNIT_REQUIRE(crypto_start() == 0);
+	UNIT_EQUAL(crypto_vectors_replay(count, crypto_vectors_at), 0);
+	for (changed_index = 0; changed_index < count; changed_index += 7) {
+		UNIT_CHECK(crypto_vectors_replay(count, verdict_changed) == ERR_SIGNATURE);
+		UNIT_CHECK(crypto_vectors_replay(count, validity_changed) == ERR_SIGNATURE);
+	}
+	changed_index = count - 1;
+	UNIT_CHECK(crypto_vectors_replay(count, verdict_changed) == ERR_SIGNATURE);
+}
+
 static void read_past_the_end(void *context)
 {
 	crypto_vectors_at(crypto_vectors_count(), context);
@@ -67,4 +98,5 @@ static void reading_past_the_last_vector_aborts(void)
 UNIT_SUITE("crypto_vectors", UNIT_TEST(every_vector_has_its_frozen_verdict),
 	   UNIT_TEST(there_are_at_least_200_of_every_kind),
 	   UNIT_TEST(vectors_of_one_key_follow_each_other),
+	   UNIT_TEST(replay_notices_any_single_verdict_that_differs),
 	   UNIT_TEST(reading_past_the_last_vector_aborts))
