@@ -98,9 +98,9 @@ def check_code(name, text, findings):
 
 
 def check_header(name, text, findings):
-    # QUORATE_<ROOM>_<FILE>_H, or without the room when the file's name begins with it.
+    # QUORATE_<ROOM>_<FILE>_H, where a folder that the next word repeats may be left out.
     guards = ["QUORATE_" + re.sub(r"[/.]", "_", words).upper()
-              for words in (name, name.split("/")[-1])]
+              for words in (name, re.sub(r"(\w+)/(?=\1_)", "", name))]
     if not any(f"#ifndef {guard}\n#define {guard}\n" in text for guard in guards):
         findings.add("guard", name, f"the include guard is not {guards[0]}")
     subject = name.split("/")[-1][:-2]
