@@ -22,6 +22,8 @@ void blocklog_cursor_init(struct blocklog_cursor *cursor, const struct blocklog_
 		.segment_bytes = segment_bytes,
 		.window = window,
 		.window_bytes = window_bytes,
+		.ahead_bytes = window_bytes,
+		.limit = UINT64_MAX,
 	};
 }
 
@@ -35,6 +37,14 @@ void blocklog_cursor_seek(struct blocklog_cursor *cursor, uint64_t position)
 static uint64_t page_of(uint64_t position)
 {
 	return position & ~(uint64_t)(BLOCKLOG_PAGE_BYTES - 1);
+}
+
+/* The end of the segment around `position`, or of what may be read of it. */
+static uint64_t readable_end(const struct blocklog_cursor *cursor, uint64_t position)
+{
+	uint64_t segment_end = (position / cursor->segment_bytes + 1) * cursor->segment_bytes;
+
+	return units_min(segment_end, cursor->limit);
 }
 
 static uint64_t segment_end_of(const struct blocklog_cursor *cursor, uint64_t position)
@@ -58,9 +68,11 @@ static const uint8_t *load(struct blocklog_cursor *cursor, uint64_t position, ui
 {
 	uint64_t from = page_of(position);
 	uint64_t page_end = units_round_up(position + need, BLOCKLOG_PAGE_BYTES);
-	uint64_t wish = units_min(cursor->window_bytes, segment_end_of(cursor, position) - from);
+	uint64_t wish = units_min(cursor->ahead_bytes, readable_end(cursor, position) - from);
 
-	ensure(page_end - from <= wish);
+	ensure(page_end <= readable_end(cursor, position));
+	ensure(page_end - from <= cursor->window_bytes);
+	wish = units_max(wish, page_end - from);
 	if (position < cursor->loaded_position ||
 	    position + need > cursor->loaded_position + cursor->loaded_bytes) {
 		/* One unreadable page far ahead must not hide the record at hand. */
@@ -76,7 +88,7 @@ static uint64_t room_at(const struct blocklog_cursor *cursor, uint64_t position)
 {
 	uint64_t window_room = cursor->window_bytes - (position - page_of(position));
 
-	return units_min(window_room, segment_end_of(cursor, position) - position);
+	return units_min(window_room, readable_end(cursor, position) - position);
 }
 
 /* Reads any whole record that starts at `position` and belongs there. 1, 0, or ERR_CORRUPT. */
@@ -145,7 +157,7 @@ int blocklog_cursor_step(struct blocklog_cursor *cursor, struct blocklog_record 
 {
 	int code;
 
-	if (cursor->position % BLOCKLOG_HEAD_BYTES != 0)
+	if (cursor->position % BLOCKLOG_HEAD_BYTES != 0 || cursor->position >= cursor->limit)
 		return 0;
 	code = record_at(cursor, cursor->position, ret_record);
 	if (code <= 0)
@@ -175,6 +187,8 @@ static int hop(struct blocklog_cursor *cursor)
 int blocklog_cursor_next(struct blocklog_cursor *cursor, uint64_t end,
 			 struct blocklog_record *ret_record)
 {
+	ensure(end % BLOCKLOG_PAGE_BYTES == 0);
+	cursor->limit = end;
 	while (cursor->position < end) {
 		int code = blocklog_cursor_step(cursor, ret_record);
 
