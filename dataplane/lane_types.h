@@ -59,7 +59,11 @@ struct lane_ackvec {
 	struct lane_ack ack[LANE_LANES_MAX];
 };
 
-/* NACK / FETCH of batch content: by digest when known (zero: whatever the owner sent). */
+/*
+ * NACK / FETCH of batch content: by digest when known (zero: whatever the owner sent).
+ * first_index = LANE_BATCH_FRAMES_MAX and an empty map want no frame: with
+ * wants_header the header alone, without it the leaf-hash list.
+ */
 struct lane_want {
 	uint32_t lane;
 	uint64_t seq;

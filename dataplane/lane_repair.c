@@ -1,0 +1,233 @@
+#include "dataplane/lane_repair.h"
+
+#include <string.h>
+
+#include "base/units.h"
+#include "dataplane/lane_claims.h"
+#include "dataplane/lane_slots.h"
+
+/* The n-th candidate after the owner who may hold the batch; LANE_NONE if this replica is alone. */
+static uint32_t lane_holder(const struct lane_set *set, const struct lane *lane, uint64_t seq,
+			    uint32_t nth)
+{
+	uint32_t count = set->config.replica_count;
+	uint32_t holders = 0;
+	uint32_t holder[LANE_LANES_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t peer = (lane->id + i) % count;
+
+		if (peer == set->config.replica_id)
+			continue;
+		if (i == 0 || lane->claims[peer].newest.seq >= seq || seq <= lane->committed.seq)
+			holder[holders++] = peer;
+	}
+	if (holders < 2 && seq <= lane->expected_seq)
+		for (uint32_t i = 1; i < count; i++) {
+			uint32_t peer = (lane->id + i) % count;
+
+			if (peer != set->config.replica_id && lane->claims[peer].newest.seq < seq)
+				holder[holders++] = peer;
+		}
+	return holders == 0 ? LANE_NONE : holder[nth % holders];
+}
+
+static struct lane_want *lane_want_emit(struct lane_set *set, uint32_t to)
+{
+	struct lane_effect *effect;
+
+	if (set->want_count == LANE_WANTS_MAX)
+		return NULL;
+	effect = lane_emit_optional(set, LANE_EFFECT_SEND_WANT, to);
+	if (!effect)
+		return NULL;
+
+	struct lane_want *want = &set->wants[set->want_count++];
+
+	effect->u.want = want;
+	set->repairs_asked++;
+	return want;
+}
+
+static void lane_missing(const struct lane_batch *batch, uint32_t count,
+			 uint64_t ret_map[LANE_BATCH_FRAMES_MAX / 64])
+{
+	memset(ret_map, 0, sizeof(uint64_t) * (LANE_BATCH_FRAMES_MAX / 64));
+	for (uint32_t i = 0; i < count; i++)
+		if (!batch || !lane_batch_has(batch, i))
+			ret_map[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* What is missing of this slot, as a question; false if nothing is. */
+static bool lane_question(const struct lane_set *set, const struct lane *lane,
+			  struct lane_slot *slot, struct lane_want *ret_want)
+{
+	const struct lane_branch *target = lane_slot_target(slot);
+	struct lane_want want = { .lane = lane->id, .seq = slot->seq };
+
+	if (target && (target->is_bound || target->is_durable || target->is_void))
+		return false;
+	if (!target && lane->frozen_seq != 0 && slot->seq >= lane->frozen_seq)
+		return false;
+	if (target)
+		want.digest = target->digest;
+	if (target && target->has_header) {
+		const struct lane_batch *batch =
+			target->buffer == LANE_NONE ? NULL : &set->buffers[target->buffer].batch;
+
+		want.first_index = LANE_BATCH_FRAMES_MAX;
+		if (!target->is_mismatch)
+			lane_missing(batch, target->header.frame_count, want.missing_map);
+	} else {
+		const struct lane_batch *batch =
+			slot->stream == LANE_NONE ? NULL : &set->buffers[slot->stream].batch;
+
+		want.wants_header = true;
+		want.first_index = batch ? batch->index_end : 0;
+		lane_missing(batch, want.first_index, want.missing_map);
+	}
+	*ret_want = want;
+	return true;
+}
+
+static bool lane_ask(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
+		     const struct lane_want *question, uint32_t to)
+{
+	struct lane_want *want = to == LANE_NONE ? NULL : lane_want_emit(set, to);
+
+	if (!want)
+		return false;
+	*want = *question;
+	slot->asked_ns = set->now_ns;
+	slot->asked_peer = to;
+	lane_due(lane, set->now_ns + set->config.repair_interval_ns);
+	return true;
+}
+
+/* When this slot may be asked for (again). */
+static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *lane,
+				 struct lane_slot *slot)
+{
+	uint64_t rounds = slot->asked_count / set->config.replica_count;
+	uint64_t shift = units_min(rounds, LANE_BACKOFF_SHIFT_MAX);
+	const struct lane_branch *target = lane_slot_target(slot);
+	uint64_t patience_ns = set->config.reorder_ns;
+
+	if (slot->progress_ns == 0)
+		slot->progress_ns = set->now_ns;
+	if (target && (target->is_mismatch || target->is_exact || !target->has_header))
+		patience_ns = 0;
+	if (slot->seq > lane->expected_seq)
+		patience_ns += 2 * LANE_CLOSE_STRETCH * set->config.batch_close_ns;
+	if (slot->asked_count == 0)
+		return slot->progress_ns + patience_ns;
+	return slot->asked_ns + (set->config.repair_interval_ns << shift);
+}
+
+static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
+			     const struct lane_want *question, uint64_t *due_ns)
+{
+	uint64_t slot_due_ns = lane_slot_due_ns(set, lane, slot);
+
+	if (set->now_ns >= slot_due_ns) {
+		uint32_t to = lane_holder(set, lane, slot->seq, slot->asked_count);
+
+		if (lane_ask(set, lane, slot, question, to))
+			slot->asked_count++;
+		slot_due_ns = set->now_ns + set->config.repair_interval_ns;
+	}
+	*due_ns = units_min(*due_ns, slot_due_ns);
+}
+
+/* Nothing between base and the lowest anchor is known: walk down its chain, header by header. */
+static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t *due_ns)
+{
+	const struct hs_cut_entry *anchor = &lane->anchor[0].entry;
+	uint64_t anchor_due_ns = lane->anchor_asked_ns;
+
+	if (set->now_ns >= anchor_due_ns) {
+		struct lane_want *want = lane_want_emit(
+			set, lane_holder(set, lane, anchor->seq, lane->anchor_asked_count++));
+
+		if (want)
+			*want = (struct lane_want){
+				.lane = lane->id,
+				.seq = anchor->seq,
+				.digest = anchor->digest,
+				.wants_header = true,
+				.first_index = LANE_BATCH_FRAMES_MAX,
+			};
+		anchor_due_ns = set->now_ns + set->config.repair_interval_ns;
+		lane->anchor_asked_ns = anchor_due_ns;
+	}
+	*due_ns = units_min(*due_ns, anchor_due_ns);
+}
+
+static void lane_repair_lane(struct lane_set *set, struct lane *lane)
+{
+	uint64_t end = units_min(lane->base.seq + set->ring,
+				 units_max(lane->expected_seq,
+					   lane->committed.seq + set->config.window_batches));
+	uint64_t due_ns = UINT64_MAX;
+	uint32_t fetches = 0;
+	bool has_named = false;
+
+	for (uint64_t seq = lane->base.seq + 1; seq <= end && fetches < LANE_FETCHES_MAX; seq++) {
+		struct lane_slot *slot = lane_slot_find(set, lane, seq);
+		struct lane_want question;
+
+		if (!slot && seq > lane->expected_seq)
+			break;
+		if (!lane_is_in_window(set, lane, seq))
+			continue;
+		slot = lane_slot_open(set, lane, seq);
+		if (!lane_question(set, lane, slot, &question))
+			continue;
+		has_named |= slot->preferred != LANE_NONE;
+		fetches++;
+		lane_repair_slot(set, lane, slot, &question, &due_ns);
+	}
+	if (lane->anchor_count > 0 && !has_named)
+		lane_repair_anchor(set, lane, &due_ns);
+	lane->due_ns = due_ns;
+}
+
+void lane_repair_tick(struct lane_set *set)
+{
+	uint32_t count = set->config.replica_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct lane *lane = &set->lanes[(set->turn + i) % count];
+
+		if (lane->due_ns <= set->now_ns)
+			lane_repair_lane(set, lane);
+	}
+	set->turn = (set->turn + 1) % count;
+}
+
+void lane_repair_continue(struct lane_set *set, struct lane *lane, uint64_t seq, uint32_t from)
+{
+	struct lane_slot *slot = lane_slot_find(set, lane, seq);
+	struct lane_want question;
+
+	if (!slot || !lane_question(set, lane, slot, &question))
+		return;
+	if (from == LANE_NONE)
+		from = slot->asked_peer;
+	if (!lane_ask(set, lane, slot, &question, from))
+		lane_due(lane, set->now_ns);
+}
+
+bool lane_repair_on_anchor(struct lane_set *set, struct lane *lane,
+			   const struct lane_header *header)
+{
+	struct hs_cut_entry below = { .seq = header->seq - 1, .digest = header->prev_digest };
+
+	if (lane->anchor_count == 0 || lane->anchor[0].entry.seq != header->seq ||
+	    memcmp(&lane->anchor[0].entry.digest, &header->digest, sizeof(header->digest)) != 0)
+		return false;
+	lane->anchor_asked_ns = 0;
+	lane->anchor_asked_count = 0;
+	lane_name(set, lane, &below, lane->anchor[0].is_committed);
+	return true;
+}
