@@ -11,7 +11,7 @@ MAY_USE = {
     "base": [],
     "crypto": ["base"],
     "consensus": ["base", "crypto"],
-    "wire": ["base", "crypto"],
+    "wire": ["base", "crypto", "consensus"], # consensus: what signatures cover, hs_sign.c
     "storage": ["base", "crypto"],
     "ctl": ["base"],
     "dataplane": ["base", "crypto", "wire", "ctl"],

@@ -10,8 +10,7 @@
 
 enum { RECEIPT_MAP_WORDS = 4, RECEIPT_MAP_BITS = 64 * RECEIPT_MAP_WORDS };
 
-_Static_assert((int)RECEIPT_MAP_BITS == (int)WIRE_FRAME_TRANSACTIONS_MAX,
-	       "one bit a transaction");
+_Static_assert((int)RECEIPT_MAP_BITS == (int)WIRE_FRAME_TRANSACTIONS_MAX, "one bit a transaction");
 _Static_assert(WIRE_CLIENT_HEAD_BYTES + 8 + 4 + 32 + 32 + 8 + 8 + WIRE_PAYLOAD_BYTES_MAX <=
 		       WIRE_CLIENT_BYTES_MAX,
 	       "every record fits a message");
@@ -126,7 +125,8 @@ static bool proof_is_sound(const struct wire_client_proof *proof)
 
 	return proof->total <= WIRE_PROOF_BYTES_MAX && proof->offset < proof->total &&
 	       proof->offset % WIRE_CLIENT_PROOF_BYTES == 0 &&
-	       proof->byte_count == (left < WIRE_CLIENT_PROOF_BYTES ? left : WIRE_CLIENT_PROOF_BYTES);
+	       proof->byte_count ==
+		       (left < WIRE_CLIENT_PROOF_BYTES ? left : WIRE_CLIENT_PROOF_BYTES);
 }
 
 static void put_proof(struct bytes_writer *w, const struct wire_client_proof *proof)
@@ -185,8 +185,8 @@ static void get_error(struct wire_in *in, struct wire_client_error *ret_error)
 	ret_error->code = (int32_t)bytes_get_u32(&in->r);
 	ret_error->text_bytes = (uint32_t)bytes_left(&in->r);
 	ret_error->text = (const char *)bytes_take(&in->r, ret_error->text_bytes);
-	wire_in_refuse(in, ret_error->code >= 0 ||
-				   ret_error->text_bytes > WIRE_CLIENT_TEXT_BYTES_MAX);
+	wire_in_refuse(in,
+		       ret_error->code >= 0 || ret_error->text_bytes > WIRE_CLIENT_TEXT_BYTES_MAX);
 	for (uint32_t i = 0; in->code == 0 && !in->r.failed && i < ret_error->text_bytes; i++)
 		wire_in_refuse(in, ret_error->text[i] < ' ' || ret_error->text[i] > '~');
 }

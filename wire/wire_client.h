@@ -85,7 +85,8 @@ struct wire_client_receipt {
 	struct crypto_public_key client;
 	uint64_t first_seq;
 	uint32_t count;
-	uint64_t ordered_map[4]; /* bit i: first_seq + i counts in this block (or did before: duplicate) */
+	uint64_t ordered_map
+		[4]; /* bit i: first_seq + i counts in this block (or did before: duplicate) */
 	uint64_t height;
 	uint32_t first_index;
 	struct crypto_hash block_id;
@@ -139,7 +140,7 @@ struct wire_client_status {
 };
 
 struct wire_client_error {
-	int32_t code; /* negative code of base/err.h */
+	int32_t code;     /* negative code of base/err.h */
 	const char *text; /* printable ASCII, not terminated */
 	uint32_t text_bytes;
 };

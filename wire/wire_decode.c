@@ -97,8 +97,9 @@ static void get_ackvec(struct wire_in *in, struct lane_ackvec *ret_ackvec)
 		wire_get_hash(&in->r, &ack->digest);
 		ack->map_base_seq = bytes_get_u64(&in->r);
 		ack->verified_map = bytes_get_u64(&in->r);
-		wire_in_refuse(in, ret_ackvec->lane[i] >= in->replica_count ||
-					   (i > 0 && ret_ackvec->lane[i] <= ret_ackvec->lane[i - 1]));
+		wire_in_refuse(in,
+			       ret_ackvec->lane[i] >= in->replica_count ||
+				       (i > 0 && ret_ackvec->lane[i] <= ret_ackvec->lane[i - 1]));
 		wire_in_refuse(in, ack->stored_seq == 0 && !crypto_hash_is_zero(&ack->digest));
 	}
 }

@@ -29,7 +29,8 @@ enum {
 	WIRE_FRAME_TRANSACTIONS_MAX = 256,
 	WIRE_SEAL_DEPTH_MAX = 6,
 	WIRE_SEAL_BYTES_MIN = 2 + CRYPTO_SIGNATURE_BYTES,
-	WIRE_PAYLOAD_BYTES_MAX = LANE_FRAME_BYTES_MAX - WIRE_FRAME_HEAD_BYTES - 2 - WIRE_SEAL_BYTES_MIN,
+	WIRE_PAYLOAD_BYTES_MAX =
+		LANE_FRAME_BYTES_MAX - WIRE_FRAME_HEAD_BYTES - 2 - WIRE_SEAL_BYTES_MIN,
 };
 
 enum wire_frame_kind {
@@ -46,8 +47,8 @@ struct wire_frame {
 	uint32_t count;
 	uint64_t expires; /* last height at which it may be ordered */
 	const uint8_t *bytes;
-	uint32_t byte_count;   /* all of it */
-	uint32_t body_bytes;   /* without the seal: what the leaf covers */
+	uint32_t byte_count;     /* all of it */
+	uint32_t body_bytes;     /* without the seal: what the leaf covers */
 	const uint8_t *payloads; /* first length field */
 	uint8_t seal_depth;
 	uint8_t leaf_index;
@@ -55,10 +56,15 @@ struct wire_frame {
 	const uint8_t *signature;
 };
 
-/* Returns 0, or ERR_FORMAT, ERR_TRUNCATED, ERR_OVERSIZE. Chain and signature are not checked here. */
+/*
+ * Returns 0, or ERR_FORMAT, ERR_TRUNCATED, ERR_OVERSIZE. Chain and signature are not checked here.
+ */
 int wire_frame_parse(const void *bytes, size_t count, struct wire_frame *ret_frame);
 
-/* Walks the payloads: start with *at = NULL; returns false at the end. `ret_seq` counts up from first_seq. */
+/*
+ * Walks the payloads: start with *at = NULL; returns false at the end. `ret_seq` counts up from
+ * first_seq.
+ */
 struct wire_payload {
 	uint64_t seq;
 	const uint8_t *bytes;
@@ -74,7 +80,8 @@ bool wire_payload_next(struct wire_payload_walk *walk, struct wire_payload *ret_
 
 /* H(tag || whole frame): what a batch's Merkle tree holds. */
 struct crypto_hash wire_frame_hash(const struct wire_frame *frame);
-struct crypto_hash wire_frame_hash_of(const void *bytes, size_t count); /* any bytes, parsed or not */
+struct crypto_hash wire_frame_hash_of(const void *bytes,
+				      size_t count); /* any bytes, parsed or not */
 
 /* H("QRFleaf1" || body). */
 struct crypto_hash wire_frame_leaf(const struct wire_frame *frame);
@@ -103,7 +110,7 @@ struct wire_frame_spec {
 	uint64_t first_seq;
 	uint64_t expires;
 	uint32_t count;
-	const void *const *payload;   /* `count` of them; NULL for SKIP */
+	const void *const *payload; /* `count` of them; NULL for SKIP */
 	const uint32_t *payload_bytes;
 	uint32_t seal_depth; /* room kept for the seal */
 };

@@ -28,7 +28,7 @@ enum {
 
 struct wire_genesis_member {
 	char name[WIRE_GENESIS_NAME_BYTES_MAX + 1];
-	struct crypto_public_key public_key;    /* Ed25519: votes, batches */
+	struct crypto_public_key public_key;     /* Ed25519: votes, batches */
 	struct crypto_exchange_key exchange_key; /* X25519: sessions */
 	uint8_t address[16]; /* IPv6, or IPv4-mapped; all zero: named by configuration only */
 	uint16_t port;
@@ -65,7 +65,9 @@ struct wire_genesis {
 /* 0, or ERR_CONFIG with one line of text naming the field (a constant string). */
 int wire_genesis_check(const struct wire_genesis *genesis, const char **ret_why);
 
-/* Returns the bytes written, ERR_CONFIG if the document does not pass its check, or ERR_OVERSIZE. */
+/*
+ * Returns the bytes written, ERR_CONFIG if the document does not pass its check, or ERR_OVERSIZE.
+ */
 int wire_genesis_encode(const struct wire_genesis *genesis, void *ret_bytes, size_t room);
 
 /* Returns 0, or ERR_FORMAT, ERR_TRUNCATED, ERR_OVERSIZE, ERR_NEWER, ERR_KEY. */

@@ -123,9 +123,9 @@ static bool handshake_mix(uint8_t key[HANDSHAKE_KEY_BYTES], const char tag[8],
 	return is_good;
 }
 
-static void handshake_keys(const uint8_t key[HANDSHAKE_KEY_BYTES],
-			   const uint8_t *initiation, const uint8_t *response,
-			   uint8_t ret_tag[HANDSHAKE_TAG_BYTES], uint8_t ret_keys[64])
+static void handshake_keys(const uint8_t key[HANDSHAKE_KEY_BYTES], const uint8_t *initiation,
+			   const uint8_t *response, uint8_t ret_tag[HANDSHAKE_TAG_BYTES],
+			   uint8_t ret_keys[64])
 {
 	uint8_t transcript[INITIATION_TAG_AT + RESPONSE_TAG_AT];
 	uint8_t last[HANDSHAKE_KEY_BYTES];
@@ -192,8 +192,8 @@ static bool initiator_owns(const struct wire_initiator *initiator, const uint8_t
 	       memcmp(answer + 8, initiator->packet + HANDSHAKE_ECHO_AT, HANDSHAKE_ECHO_BYTES) == 0;
 }
 
-static enum wire_step initiator_on_response(struct wire_initiator *initiator,
-					    const uint8_t *packet, struct wire_session *ret_session)
+static enum wire_step initiator_on_response(struct wire_initiator *initiator, const uint8_t *packet,
+					    struct wire_session *ret_session)
 {
 	struct bytes_reader r = bytes_reader_of(packet + 2, RESPONSE_TAG_AT - 2);
 	uint8_t key[HANDSHAKE_KEY_BYTES];
@@ -374,8 +374,8 @@ static bool responder_key(const struct wire_responder *responder,
 {
 	const struct wire_party *me = responder->me;
 	bool is_peer = initiation->role == WIRE_ROLE_PEER;
-	const struct crypto_exchange_key *peer =
-		is_peer ? &responder->member[initiation->replica] : NULL;
+	const struct crypto_exchange_key *peer = is_peer ? &responder->member[initiation->replica] :
+							   NULL;
 	uint8_t tag[HANDSHAKE_TAG_BYTES];
 
 	handshake_begin(me, initiation->role, peer, &me->public_key, ret_key);
@@ -422,7 +422,8 @@ static enum wire_step responder_accept(const struct wire_responder *responder,
 
 enum wire_step wire_responder_input(struct wire_responder *responder, const void *source,
 				    size_t source_bytes, const void *packet, size_t count,
-				    const struct wire_chance *chance, struct wire_answer *ret_answer,
+				    const struct wire_chance *chance,
+				    struct wire_answer *ret_answer,
 				    struct wire_session *ret_session)
 {
 	struct initiation initiation;

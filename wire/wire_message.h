@@ -26,25 +26,44 @@ enum {
 };
 
 enum wire_kind {
-	WIRE_PROPOSE = 1, WIRE_VOTE, WIRE_COMMIT, WIRE_TIMEOUT, WIRE_QC, WIRE_TC, WIRE_FC,
-	WIRE_LANE_FRAME = 16, WIRE_BATCH, WIRE_ACKVEC, WIRE_WANT_BATCH, WIRE_REPAIR, WIRE_LEAVES,
+	WIRE_PROPOSE = 1,
+	WIRE_VOTE,
+	WIRE_COMMIT,
+	WIRE_TIMEOUT,
+	WIRE_QC,
+	WIRE_TC,
+	WIRE_FC,
+	WIRE_LANE_FRAME = 16,
+	WIRE_BATCH,
+	WIRE_ACKVEC,
+	WIRE_WANT_BATCH,
+	WIRE_REPAIR,
+	WIRE_LEAVES,
 	WIRE_WANT_BLOCK = 32, /* one block by id */
 	WIRE_WANT_BLOCKS,     /* committed blocks from a height on */
 	WIRE_BLOCKS,          /* answer to both */
 	WIRE_WANT_CERTIFICATES,
 	WIRE_CERTIFICATES,
-	WIRE_SHOW,            /* rule R: the highest statement I saw signed by your key */
-	WIRE_STATUS,          /* committed height, so a laggard knows; a claim only */
+	WIRE_SHOW,   /* rule R: the highest statement I saw signed by your key */
+	WIRE_STATUS, /* committed height, so a laggard knows; a claim only */
 	WIRE_EVIDENCE,
 };
 
-struct wire_want_block { struct crypto_hash id; };
-struct wire_want_blocks { uint64_t first_height; uint32_t count; };
+struct wire_want_block {
+	struct crypto_hash id;
+};
+struct wire_want_blocks {
+	uint64_t first_height;
+	uint32_t count;
+};
 
-/* Blocks as stored; `has_fc`: an FC for the last one follows. Answers carry no claim beyond their bytes. */
+/*
+ * Blocks as stored; `has_fc`: an FC for the last one follows. Answers carry no claim beyond their
+ * bytes.
+ */
 struct wire_blocks {
 	uint32_t count;
-	uint64_t committed_height; /* the sender's, a claim */
+	uint64_t committed_height;                   /* the sender's, a claim */
 	const uint8_t *block_bytes[WIRE_BLOCKS_MAX]; /* each decodes with wire_decode_block() */
 	uint32_t block_byte_count[WIRE_BLOCKS_MAX];
 	bool has_fc;
@@ -59,9 +78,15 @@ struct wire_certificates {
 	uint64_t committed_height;
 };
 
-struct wire_show { struct hs_statement statement; };
+struct wire_show {
+	struct hs_statement statement;
+};
 
-struct wire_status { uint64_t view; uint64_t committed_height; uint64_t wall_ns; };
+struct wire_status {
+	uint64_t view;
+	uint64_t committed_height;
+	uint64_t wall_ns;
+};
 
 struct wire_evidence {
 	bool is_lane;
@@ -108,7 +133,10 @@ int wire_decode_block(const void *bytes, size_t count, const struct crypto_hash 
 		      const struct crypto_hash *set_hash, uint32_t replica_count,
 		      struct hs_block *ret_block);
 
-/* The safety record's bytes (PROTOCOL §4): unknown version or missing field is ERR_NEWER / ERR_FORMAT. */
+/*
+ * The safety record's bytes (PROTOCOL §4): unknown version or missing field is ERR_NEWER /
+ * ERR_FORMAT.
+ */
 int wire_encode_record(const struct hs_record *record, void *ret_bytes, size_t room);
 int wire_decode_record(const void *bytes, size_t count, uint32_t replica_count,
 		       struct hs_record *ret_record);
@@ -127,7 +155,10 @@ uint32_t wire_batch_signed_bytes(const struct crypto_hash *chain_id, uint64_t ep
 				 const struct crypto_hash *digest,
 				 uint8_t ret_bytes[CRYPTO_SIGNED_BYTES_MAX]);
 
-/* Merkle root over `count` >= 1 leaves (an odd last node rises unpaired); `scratch` holds `count` hashes. */
+/*
+ * Merkle root over `count` >= 1 leaves (an odd last node rises unpaired); `scratch` holds `count`
+ * hashes.
+ */
 struct crypto_hash wire_merkle_root(const struct crypto_hash *leaves, uint32_t count,
 				    struct crypto_hash *scratch);
 /* Path of leaf `index`; returns its length. */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "consensus/hs_core.h"
 #include "crypto/crypto_hash.h"
+#include "wire/wire_frame.h"
 #include "wire/wire_message.h"
 #include "wire/wire_parts.h"
 #include "wire/wire_put.h"
@@ -33,6 +34,25 @@ static bool parts_fit(const struct wire_proof_parts *parts)
 			return false;
 	return parts->kind == WIRE_PROOF_FC ||
 	       (parts->kind == WIRE_PROOF_C2 && parts->child && parts->child_qc);
+}
+
+/* The id of the transaction the proof is for: binds its number in the frame. */
+static bool transaction_id(const struct wire_proof_parts *parts, struct crypto_hash *ret_txid)
+{
+	struct wire_payload_walk walk;
+	struct wire_payload payload;
+	struct wire_frame frame;
+
+	if (wire_frame_parse(parts->frame, parts->frame_bytes, &frame) != 0)
+		return false;
+	wire_payload_walk_init(&walk, &frame);
+	while (wire_payload_next(&walk, &payload))
+		if (payload.seq - frame.first_seq == parts->transaction) {
+			*ret_txid = wire_txid(&frame.client, payload.seq, payload.bytes,
+					      payload.byte_count);
+			return true;
+		}
+	return false;
 }
 
 static void put_batches(struct bytes_writer *w, const struct wire_proof_parts *parts)
@@ -66,15 +86,17 @@ int wire_proof_build(const struct wire_proof_parts *parts, void *ret_bytes, size
 {
 	struct bytes_writer w = bytes_writer_of(
 		ret_bytes, room < WIRE_PROOF_BYTES_MAX ? room : WIRE_PROOF_BYTES_MAX);
+	struct crypto_hash txid;
 
-	if (parts->batch_count > WIRE_PROOF_BATCHES_MAX || parts->link_count > WIRE_PROOF_LINKS_MAX ||
-	    parts->frame_bytes > LANE_FRAME_BYTES_MAX)
+	if (parts->batch_count > WIRE_PROOF_BATCHES_MAX ||
+	    parts->link_count > WIRE_PROOF_LINKS_MAX || parts->frame_bytes > LANE_FRAME_BYTES_MAX)
 		return ERR_OVERSIZE;
-	if (!parts_fit(parts))
+	if (!parts_fit(parts) || !transaction_id(parts, &txid))
 		return ERR_FORMAT;
 	bytes_put_u32(&w, WIRE_PROOF_MAGIC);
 	bytes_put_u16(&w, WIRE_PROOF_VERSION);
 	wire_put_hash(&w, &parts->chain_id);
+	wire_put_hash(&w, &txid);
 	bytes_put_u16(&w, (uint16_t)parts->transaction);
 	bytes_put_u16(&w, (uint16_t)parts->frame_bytes);
 	bytes_put(&w, parts->frame, parts->frame_bytes);

@@ -24,7 +24,8 @@ enum {
 	WIRE_PROOF_MAGIC = 0x31505251, /* "QRP1" */
 	WIRE_PROOF_VERSION = 1,
 	WIRE_PROOF_BYTES_MAX = 512 * 1024,
-	WIRE_PROOF_BATCHES_MAX = LANE_WINDOW_MAX, /* from the frame's batch to the cut's, inclusive */
+	WIRE_PROOF_BATCHES_MAX =
+		LANE_WINDOW_MAX,   /* from the frame's batch to the cut's, inclusive */
 	WIRE_PROOF_LINKS_MAX = 64, /* headers above block h up to B */
 };
 
@@ -35,12 +36,15 @@ struct wire_proof_parts {
 
 	const uint8_t *frame;
 	uint32_t frame_bytes;
-	uint32_t frame_index;  /* in its batch */
-	uint32_t transaction;  /* in its frame */
+	uint32_t frame_index; /* in its batch */
+	uint32_t transaction; /* in its frame */
 	uint32_t path_count;
 	const struct crypto_hash *path; /* wire_merkle_path() of the frame's hash in its batch */
 
-	/* batch[0] holds the frame; each next one is seq + 1 on the same chain; the last is the cut's. */
+	/*
+	 * batch[0] holds the frame; each next one is seq + 1 on the same chain; the last is the
+	 * cut's.
+	 */
 	const struct lane_header *batch;
 	uint32_t batch_count;
 
@@ -57,7 +61,10 @@ struct wire_proof_parts {
 	const struct hs_qc *child_qc;    /* C2: QC(v + 1, B') */
 };
 
-/* Returns the bytes written; ERR_OVERSIZE (room or a bound), or ERR_FORMAT if parts do not fit together. */
+/*
+ * Returns the bytes written; ERR_OVERSIZE (room or a bound), or ERR_FORMAT if parts do not fit
+ * together.
+ */
 int wire_proof_build(const struct wire_proof_parts *parts, void *ret_bytes, size_t room);
 
 #endif

@@ -35,8 +35,8 @@ void wire_seal_tree_build(struct wire_seal_tree *tree, const struct crypto_hash 
 	for (uint32_t i = 0; i < width; i++)
 		tree->node[width + i] = i < count ? leaves[i] : (struct crypto_hash){ 0 };
 	for (uint32_t i = width - 1; i > 0; i--)
-		tree->node[i] = crypto_hash_pair("QRseal-n", &tree->node[2 * i],
-						 &tree->node[2 * i + 1]);
+		tree->node[i] =
+			crypto_hash_pair("QRseal-n", &tree->node[2 * i], &tree->node[2 * i + 1]);
 }
 
 uint32_t wire_seal_write(const struct wire_seal_tree *tree, uint32_t index,

@@ -13,7 +13,8 @@ enum { WIRE_SEAL_FRAMES_MAX = 1 << WIRE_SEAL_DEPTH_MAX };
 
 struct wire_seal_tree {
 	uint32_t depth;
-	struct crypto_hash node[2 * WIRE_SEAL_FRAMES_MAX]; /* node[1] is the root; leaves from 1 << depth */
+	struct crypto_hash
+		node[2 * WIRE_SEAL_FRAMES_MAX]; /* node[1] is the root; leaves from 1 << depth */
 };
 
 /* Smallest depth for `count` frames, 1..WIRE_SEAL_FRAMES_MAX. */

@@ -94,8 +94,7 @@ static bool piece_is_canonical(const struct wire_piece *piece)
 		return piece->message_id == 0 && piece->byte_count <= WIRE_SINGLE_BYTES_MAX;
 	if (piece->index + 1 < piece->count)
 		return piece->byte_count == WIRE_PIECE_BYTES;
-	if (piece->count == 2 &&
-	    WIRE_PIECE_BYTES + piece->byte_count <= WIRE_SINGLE_BYTES_MAX)
+	if (piece->count == 2 && WIRE_PIECE_BYTES + piece->byte_count <= WIRE_SINGLE_BYTES_MAX)
 		return false;
 	return piece->byte_count > 0 && piece->byte_count <= WIRE_PIECE_BYTES;
 }

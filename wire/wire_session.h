@@ -65,16 +65,18 @@ enum wire_packet_type {
 	WIRE_PACKET_DATA,
 };
 
-/* One reassembly buffer per (peer, stream); the sender derives the stream from the message's kind. */
+/*
+ * One reassembly buffer per (peer, stream); the sender derives the stream from the message's kind.
+ */
 enum wire_stream {
-	WIRE_STREAM_LANE,        /* lane frames, batch headers, ACKVEC, WANT: one piece in practice */
+	WIRE_STREAM_LANE, /* lane frames, batch headers, ACKVEC, WANT: one piece in practice */
 	WIRE_STREAM_PROPOSE,
 	WIRE_STREAM_TIMEOUT,
 	WIRE_STREAM_CERTIFICATE, /* QC, TC, FC on their own; VOTE, COMMIT, STATUS */
 	WIRE_STREAM_REPAIR,
 	WIRE_STREAM_LEAVES,
 	WIRE_STREAM_BLOCKS,
-	WIRE_STREAM_OTHER,       /* CERTIFICATES, SHOW, EVIDENCE */
+	WIRE_STREAM_OTHER, /* CERTIFICATES, SHOW, EVIDENCE */
 	WIRE_STREAMS_MAX,
 	WIRE_STREAM_CLIENT = WIRE_STREAM_LANE, /* client messages are always one piece */
 };
@@ -88,11 +90,11 @@ enum wire_refusal {
 	WIRE_REFUSAL_NONE,
 	WIRE_REFUSAL_VERSION, /* another session version */
 	WIRE_REFUSAL_CHAIN,
-	WIRE_REFUSAL_BUILD,   /* crypto build differs (peers; §11) */
-	WIRE_REFUSAL_SET,     /* another epoch or validator set (peers) */
-	WIRE_REFUSAL_MEMBER,  /* not a member, or its own number */
-	WIRE_REFUSAL_CIPHER,  /* no cipher in common */
-	WIRE_REFUSAL_FULL,    /* no room for another session; the caller's decision */
+	WIRE_REFUSAL_BUILD,  /* crypto build differs (peers; §11) */
+	WIRE_REFUSAL_SET,    /* another epoch or validator set (peers) */
+	WIRE_REFUSAL_MEMBER, /* not a member, or its own number */
+	WIRE_REFUSAL_CIPHER, /* no cipher in common */
+	WIRE_REFUSAL_FULL,   /* no room for another session; the caller's decision */
 	WIRE_REFUSAL_COUNT,
 };
 const char *wire_refusal_text(enum wire_refusal refusal);
@@ -103,9 +105,9 @@ struct wire_party {
 	struct crypto_hash chain_id;
 	struct crypto_hash set_hash;
 	uint64_t epoch;
-	uint32_t build_id;  /* crypto_build_id() */
-	uint32_t replica;   /* own number; HS_REPLICA_NONE for clients */
-	uint8_t ciphers;    /* bit (cipher - 1) set: usable here; wire_ciphers_usable() */
+	uint32_t build_id; /* crypto_build_id() */
+	uint32_t replica;  /* own number; HS_REPLICA_NONE for clients */
+	uint8_t ciphers;   /* bit (cipher - 1) set: usable here; wire_ciphers_usable() */
 	struct crypto_exchange_secret secret;
 	struct crypto_exchange_key public_key;
 };
@@ -127,14 +129,15 @@ struct wire_replay {
 struct wire_session {
 	struct crypto_aead seal;
 	struct crypto_aead open;
-	uint64_t counter;      /* of the next packet sealed */
+	uint64_t counter; /* of the next packet sealed */
 	struct wire_replay replay;
-	uint32_t local_index;  /* what the other side writes into its packets */
+	uint32_t local_index; /* what the other side writes into its packets */
 	uint32_t remote_index;
-	uint32_t replica;      /* the other side's number, HS_REPLICA_NONE for a client or unknown */
-	enum wire_role role;   /* of the session: PEER or CLIENT */
-	bool is_initiator;     /* this side began it */
-	bool is_confirmed;     /* the other side proved that it has the keys; responders wait for that */
+	uint32_t replica;    /* the other side's number, HS_REPLICA_NONE for a client or unknown */
+	enum wire_role role; /* of the session: PEER or CLIENT */
+	bool is_initiator;   /* this side began it */
+	/* the other side proved that it has the keys; responders wait for that */
+	bool is_confirmed;
 };
 
 /* ---- initiator ---- */
@@ -142,15 +145,19 @@ struct wire_session {
 struct wire_initiator {
 	struct crypto_exchange_secret ephemeral;
 	uint8_t chain_key[32];
-	uint8_t packet[WIRE_INITIATION_BYTES]; /* send this; again when a COOKIE came or nothing did */
+	/* send this; again when a COOKIE came or nothing did */
+	uint8_t packet[WIRE_INITIATION_BYTES];
 	enum wire_role role;
-	uint32_t replica;         /* who is called */
+	uint32_t replica;                            /* who is called */
 	struct crypto_exchange_secret static_secret; /* peers */
 	uint8_t ciphers;
 	enum wire_refusal refusal; /* the last one heard; a hint only */
 };
 
-/* Prepares a call to `replica` with session key `peer`. Returns 0, or ERR_KEY if the key is unusable. */
+/*
+ * Prepares a call to `replica` with session key `peer`. Returns 0, or ERR_KEY if the key is
+ * unusable.
+ */
 int wire_initiator_init(struct wire_initiator *initiator, const struct wire_party *me,
 			uint32_t replica, const struct crypto_exchange_key *peer,
 			const struct wire_chance *chance);
@@ -169,7 +176,7 @@ enum wire_step wire_initiator_input(struct wire_initiator *initiator, const void
 /* ---- responder ---- */
 
 struct wire_responder {
-	const struct wire_party *me; /* kept by the caller */
+	const struct wire_party *me;              /* kept by the caller */
 	const struct crypto_exchange_key *member; /* session keys by replica number; caller's */
 	uint32_t member_count;
 	bool takes_clients;
@@ -186,7 +193,10 @@ struct wire_responder_config {
 void wire_responder_init(struct wire_responder *responder,
 			 const struct wire_responder_config *config);
 
-/* Call about every two minutes with fresh random bytes; cookies of the last secret stay good once more. */
+/*
+ * Call about every two minutes with fresh random bytes; cookies of the last secret stay good once
+ * more.
+ */
 void wire_responder_rotate(struct wire_responder *responder,
 			   const uint8_t secret[WIRE_COOKIE_SECRET_BYTES]);
 
@@ -202,10 +212,13 @@ struct wire_answer {
  */
 enum wire_step wire_responder_input(struct wire_responder *responder, const void *source,
 				    size_t source_bytes, const void *packet, size_t count,
-				    const struct wire_chance *chance, struct wire_answer *ret_answer,
+				    const struct wire_chance *chance,
+				    struct wire_answer *ret_answer,
 				    struct wire_session *ret_session);
 
-/* Role and member number an INITIATION claims (for budgets before any work); false if it is none. */
+/*
+ * Role and member number an INITIATION claims (for budgets before any work); false if it is none.
+ */
 bool wire_initiation_claim(const void *packet, size_t count, enum wire_role *ret_role,
 			   uint32_t *ret_replica);
 
@@ -222,10 +235,13 @@ struct wire_piece {
 	uint8_t count;
 	uint32_t message_id; /* 0 for single pieces; else rising per (session, stream), wraps */
 	const uint8_t *bytes;
-	uint32_t byte_count; /* may be 0 with count 1: a keepalive, or the confirmation of a session */
+	/* may be 0 with count 1: a keepalive, or the confirmation of a session */
+	uint32_t byte_count;
 };
 
-/* Type and receiver index of a packet; false if it is none of ours. For INITIATION the index is 0. */
+/*
+ * Type and receiver index of a packet; false if it is none of ours. For INITIATION the index is 0.
+ */
 bool wire_packet_peek(const void *packet, size_t count, enum wire_packet_type *ret_type,
 		      uint32_t *ret_receiver);
 
@@ -236,7 +252,10 @@ uint32_t wire_piece_count(size_t byte_count);
 void wire_piece_of(const void *bytes, size_t byte_count, uint32_t index, enum wire_stream stream,
 		   uint32_t message_id, struct wire_piece *ret_piece);
 
-/* Seals one piece straight into `ret_packet`. Returns its bytes, ERR_OVERSIZE, or ERR_FULL (key used up). */
+/*
+ * Seals one piece straight into `ret_packet`. Returns its bytes, ERR_OVERSIZE, or ERR_FULL (key
+ * used up).
+ */
 int wire_session_seal(struct wire_session *session, const struct wire_piece *piece,
 		      void *ret_packet, size_t room);
 

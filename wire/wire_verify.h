@@ -23,7 +23,8 @@ struct wire_validators {
 	struct crypto_public_key key[HS_REPLICAS_MAX];
 };
 
-struct crypto_hash wire_set_hash(uint64_t epoch, const struct crypto_public_key *keys, uint32_t count);
+struct crypto_hash wire_set_hash(uint64_t epoch, const struct crypto_public_key *keys,
+				 uint32_t count);
 
 struct wire_verifier;
 
@@ -73,8 +74,8 @@ bool wire_verify_batch_header(struct wire_verifier *verifier, const struct lane_
 bool wire_verify_frame(struct wire_verifier *verifier, const struct wire_frame *frame);
 
 struct wire_verify_counters {
-	uint64_t checks;        /* Ed25519 checks done */
-	uint64_t checks_saved;  /* answered by the caches */
+	uint64_t checks;       /* Ed25519 checks done */
+	uint64_t checks_saved; /* answered by the caches */
 	uint64_t bad;
 };
 const struct wire_verify_counters *wire_verify_counters(const struct wire_verifier *verifier);
