@@ -34,7 +34,7 @@
 struct replica;
 
 enum {
-	REPLICA_EFFECTS_MAX = 1024, /* pending at once; a step that cannot promise room is refused upstream */
+	REPLICA_EFFECTS_MAX = 4096, /* pending at once; a step that cannot promise room is refused upstream */
 	REPLICA_DELIVERY_MAX = 256, /* committed blocks whose batches are still missing here */
 };
 
@@ -55,6 +55,7 @@ enum replica_record_kind {
 	REPLICA_RECORD_FC = 4,    /* block log: finality certificate of a block */
 	REPLICA_RECORD_EVIDENCE = 5,
 	REPLICA_RECORD_SAFETY = 6, /* safety log: wire_encode_record() */
+	REPLICA_RECORD_WINDOWS = 7, /* block log: a piece of the exactly-once windows, for restarts */
 };
 
 size_t replica_footprint(const struct replica_config *config);
@@ -145,6 +146,13 @@ enum replica_alarm {
 	REPLICA_ALARM_ROLLED_BACK,
 	REPLICA_ALARM_EVIDENCE,
 	REPLICA_ALARM_STORE_FAILED,
+};
+
+enum replica_drop {
+#define REPLICA_DROP(name, text) REPLICA_DROP_##name,
+#include "replica/replica_drop.def"
+#undef REPLICA_DROP
+	REPLICA_DROP_COUNT,
 };
 
 /* What a client is told of one frame, or of the part of it in one block. */

@@ -59,6 +59,7 @@ struct replica_gate_config {
 	const struct wire_validators *validators;
 	struct crypto_verifier verifier;
 	struct crypto_hash genesis_id;
+	uint32_t replica_id; /* whose gate: a SHOW is signed by this member */
 	struct replica_admission admission;
 	uint32_t cache_entries;
 };

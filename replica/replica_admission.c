@@ -1,0 +1,130 @@
+/* Client frames: who gets in, who is told what, and receipts given again. */
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/ensure.h"
+#include "base/err.h"
+#include "base/units.h"
+#include "replica/replica_state.h"
+
+/* A frame resent sooner than this after admission is on its way already. */
+static const uint64_t ADMISSION_REPEAT_NS = 500 * UNITS_NS_PER_MS;
+
+static uint32_t recent_slot(const struct crypto_public_key *client, uint64_t first_seq)
+{
+	struct bytes_reader r = bytes_reader_of(client->b, sizeof(client->b));
+	uint64_t hash = first_seq * UINT64_C(0x9e3779b97f4a7c15) ^ bytes_get_u64(&r);
+
+	hash = (hash ^ hash >> 32) * UINT64_C(0xff51afd7ed558ccd);
+	return (uint32_t)(hash >> 40) & (REPLICA_RECENT_MAX - 1);
+}
+
+void replica_admission_ordered(struct replica *replica, const struct replica_receipt *receipt)
+{
+	struct replica_recent *recent =
+		&replica->recent[recent_slot(&receipt->client, receipt->first_seq)];
+
+	recent->is_used = true;
+	recent->receipt = *receipt;
+}
+
+static const struct replica_receipt *recent_find(const struct replica *replica,
+						 const struct wire_frame *frame)
+{
+	const struct replica_recent *recent =
+		&replica->recent[recent_slot(&frame->client, frame->first_seq)];
+
+	if (!recent->is_used || recent->receipt.first_seq != frame->first_seq ||
+	    memcmp(&recent->receipt.client, &frame->client, sizeof(frame->client)) != 0)
+		return NULL;
+	return &recent->receipt;
+}
+
+void replica_refuse(struct replica *replica, uint64_t origin, const struct wire_frame *frame,
+		    int reason, uint64_t limit)
+{
+	struct replica_effect *effect = replica_push(replica, REPLICA_EFFECT_REFUSE);
+
+	effect->u.refuse.origin = origin;
+	effect->u.refuse.client = frame->client;
+	effect->u.refuse.first_seq = frame->first_seq;
+	effect->u.refuse.reason = reason;
+	effect->u.refuse.limit = limit;
+}
+
+/* All of it was ordered or given up before: the receipt again, or a plain word. */
+static void admit_duplicate(struct replica *replica, const struct wire_frame *frame,
+			    uint64_t origin)
+{
+	const struct replica_receipt *receipt = recent_find(replica, frame);
+
+	if (receipt)
+		replica_push(replica, REPLICA_EFFECT_RECEIPT)->u.receipt = *receipt;
+	else
+		replica_refuse(replica, origin, frame, ERR_DUPLICATE,
+			       replica_windows_base(replica->windows, &frame->client));
+}
+
+/* What admission says of the frame's numbers; 0: it may enter the lane. */
+static int admit_verdict(const struct replica *replica, const struct wire_frame *frame,
+			 uint64_t *ret_limit)
+{
+	uint8_t outcome[WIRE_FRAME_TRANSACTIONS_MAX];
+	uint32_t ordered;
+
+	*ret_limit = replica_windows_base(replica->windows, &frame->client) + REPLICA_WINDOW_BITS;
+	if (frame->kind != WIRE_FRAME_TRANSACTIONS)
+		return frame->expires <= replica->delivery.height ? ERR_EXPIRED : 0;
+	ordered = replica_windows_judge(replica->windows, frame, replica->delivery.height + 1,
+					outcome);
+	switch ((enum replica_outcome)outcome[frame->count - 1]) {
+	case REPLICA_OUTCOME_AHEAD:
+		return ERR_AHEAD;
+	case REPLICA_OUTCOME_EXPIRED:
+	case REPLICA_OUTCOME_EXPIRES_FAR:
+		*ret_limit = replica->delivery.height;
+		return ERR_EXPIRED;
+	case REPLICA_OUTCOME_CLIENTS_FULL:
+		*ret_limit = replica->config.clients_max;
+		return ERR_FULL;
+	default:
+		return ordered == 0 ? ERR_DUPLICATE : 0;
+	}
+}
+
+void replica_admit(struct replica *replica, const struct replica_verified *verified,
+		   uint64_t origin)
+{
+	const struct crypto_hash *hash = &verified->stamp.frame_hash;
+	struct replica_admitted *admitted =
+		&replica->admitted[(hash->b[0] | hash->b[1] << 8) & (REPLICA_ADMITTED_MAX - 1)];
+	struct lane_input input = { .kind = LANE_INPUT_CLIENT_FRAME, .from = HS_REPLICA_NONE };
+	struct wire_frame frame;
+	uint64_t limit;
+	int code;
+
+	ensure(wire_frame_parse(verified->bytes, verified->byte_count, &frame) == 0);
+	code = admit_verdict(replica, &frame, &limit);
+	if (code == ERR_DUPLICATE) {
+		admit_duplicate(replica, &frame, origin);
+		return;
+	}
+	if (code < 0) {
+		replica_refuse(replica, origin, &frame, code, limit);
+		return;
+	}
+	if (admitted->at_ns + ADMISSION_REPEAT_NS > replica->now_ns &&
+	    crypto_hash_equal(&admitted->frame_hash, hash)) {
+		replica_dropped(replica, REPLICA_DROP_REPLICA, REPLICA_DROP_FRAME_REPEATED);
+		return;
+	}
+	replica->refused = false;
+	input.u.client.bytes = verified->bytes;
+	input.u.client.byte_count = verified->byte_count;
+	input.u.client.frame_hash = *hash;
+	input.u.client.origin = origin;
+	replica_lane_step(replica, &input);
+	if (!replica->refused)
+		*admitted = (struct replica_admitted){ *hash, replica->now_ns };
+}
