@@ -65,6 +65,7 @@ struct hs_config {
 struct hs_start {
 	const struct hs_record *record; /* its high_qc and intent_justify re-verified by the driver... */
 	bool intent_justify_is_valid;   /* ...with these verdicts; a bad high_qc means observer */
+	bool entry_tc_is_valid;         /* same, for record->entry_tc */
 	const struct hs_block *blocks;  /* durable uncommitted blocks, parents first; may be empty */
 	uint32_t block_count;
 	const struct hs_block *committed; /* the committed block named by the record; NULL at genesis */

@@ -174,6 +174,13 @@ struct hs_record {
 	struct crypto_hash last_vote_id;
 	uint64_t last_timeout_view;
 	uint64_t last_timeout_qc_view;
+	/*
+	 * TC(last_timeout_view - 1) when that view was entered by it and high_qc does not prove it:
+	 * without it a whole cluster that crashed in different views could never meet again. A
+	 * record never holds both this and an intent, so its size stays that of two certificates.
+	 */
+	bool has_entry_tc;
+	struct hs_tc entry_tc;
 	uint64_t last_commit_view;
 	struct crypto_hash last_commit_id;
 	uint64_t last_proposed_view;
