@@ -1,4 +1,6 @@
-/* blocklog_dev_impl: the two ways to drive blocklog_files; chosen by blocklog_dev_file.c only. */
+/*
+ * blocklog_dev_impl: the two ways to drive blocklog_files; blocklog_dev_file.c chooses.
+ */
 #ifndef QUORATE_STORAGE_BLOCKLOG_DEV_IMPL_H
 #define QUORATE_STORAGE_BLOCKLOG_DEV_IMPL_H
 

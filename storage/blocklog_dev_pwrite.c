@@ -133,8 +133,8 @@ static void *worker_main(void *context)
 static void early_done(struct pwriter *pwriter, uint64_t tag, int code)
 {
 	ensure(pwriter->early_count < JOBS_MAX);
-	pwriter->early[pwriter->early_count++] = (struct blocklog_io_done){ .tag = tag,
-									    .code = code };
+	pwriter->early[pwriter->early_count++] =
+		(struct blocklog_io_done){ .tag = tag, .code = code };
 	ring_bell(pwriter);
 }
 
@@ -343,8 +343,8 @@ int blocklog_dev_pwrite_open(const struct blocklog_files *files, const char *why
 		return code;
 	}
 	(void)snprintf(pwriter->base.text, sizeof(pwriter->base.text),
-		       "files, pwritev2(RWF_DSYNC) on helper threads (io_uring: %s), %s, slower", why,
-		       files->is_direct ? "O_DIRECT" : "BUFFERED (lab only)");
+		       "files, pwritev2(RWF_DSYNC) on helper threads (io_uring: %s), %s, slower",
+		       why, files->is_direct ? "O_DIRECT" : "BUFFERED (lab only)");
 	pwriter->base.info = (struct blocklog_dev_info){
 		.kind = "file",
 		.description = pwriter->base.text,

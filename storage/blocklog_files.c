@@ -128,9 +128,10 @@ static int lock_directory(struct blocklog_files *files, const char *directory, c
 	count = pread(files->lock_fd, pid, sizeof(pid) - 1, 0);
 	pid[count > 0 ? count : 0] = '\0';
 	pid[strcspn(pid, "\n")] = '\0';
-	(void)snprintf(ret_reason, reason_bytes,
-		       "%s: in use by process %s: stop that node first, or choose another directory",
-		       directory, pid[0] ? pid : "unknown");
+	(void)snprintf(
+		ret_reason, reason_bytes,
+		"%s: in use by process %s: stop that node first, or choose another directory",
+		directory, pid[0] ? pid : "unknown");
 	return ERR_BUSY;
 }
 
@@ -376,8 +377,7 @@ int blocklog_files_begin(struct blocklog_files *files, enum blocklog_area area, 
 	return fd < 0 ? -errno : fd;
 }
 
-void blocklog_files_abandon(struct blocklog_files *files, enum blocklog_area area,
-			    uint64_t segment)
+void blocklog_files_abandon(struct blocklog_files *files, enum blocklog_area area, uint64_t segment)
 {
 	char name[BLOCKLOG_FILES_NAME_BYTES];
 
@@ -404,8 +404,8 @@ static int write_zeros(const struct blocklog_files *files, int fd, uint64_t byte
 	return fsync(fd) != 0 ? -errno : 0;
 }
 
-int blocklog_files_create(struct blocklog_files *files, enum blocklog_area area,
-			  uint64_t segment, uint64_t bytes)
+int blocklog_files_create(struct blocklog_files *files, enum blocklog_area area, uint64_t segment,
+			  uint64_t bytes)
 {
 	char from[BLOCKLOG_FILES_NAME_BYTES];
 	char to[BLOCKLOG_FILES_NAME_BYTES];
@@ -427,8 +427,7 @@ int blocklog_files_create(struct blocklog_files *files, enum blocklog_area area,
 	return code;
 }
 
-int blocklog_files_remove(struct blocklog_files *files, enum blocklog_area area,
-			  uint64_t segment)
+int blocklog_files_remove(struct blocklog_files *files, enum blocklog_area area, uint64_t segment)
 {
 	char name[BLOCKLOG_FILES_NAME_BYTES];
 

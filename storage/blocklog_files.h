@@ -66,9 +66,8 @@ void blocklog_files_abandon(struct blocklog_files *files, enum blocklog_area are
 			    uint64_t segment);
 
 /* The whole creation, blocking: begin, zeros, sync, rename, sync of the directory. */
-int blocklog_files_create(struct blocklog_files *files, enum blocklog_area area,
-			  uint64_t segment, uint64_t bytes);
-int blocklog_files_remove(struct blocklog_files *files, enum blocklog_area area,
-			  uint64_t segment);
+int blocklog_files_create(struct blocklog_files *files, enum blocklog_area area, uint64_t segment,
+			  uint64_t bytes);
+int blocklog_files_remove(struct blocklog_files *files, enum blocklog_area area, uint64_t segment);
 
 #endif

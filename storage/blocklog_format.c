@@ -102,8 +102,7 @@ bool blocklog_record_is_whole(const struct blocklog_key *key, const struct block
 	return blocklog_checksum_equal(&checksum, &head->checksum);
 }
 
-bool blocklog_checksum_equal(const struct blocklog_checksum *a,
-			     const struct blocklog_checksum *b)
+bool blocklog_checksum_equal(const struct blocklog_checksum *a, const struct blocklog_checksum *b)
 {
 	return memcmp(a->b, b->b, BLOCKLOG_CHECKSUM_BYTES) == 0;
 }

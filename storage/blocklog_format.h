@@ -29,9 +29,9 @@
 enum {
 	BLOCKLOG_FORMAT_VERSION = 1,
 	BLOCKLOG_CHECKSUM_BYTES = 16,
-	BLOCKLOG_HEAD_BYTES = 64,      /* also the alignment of records */
+	BLOCKLOG_HEAD_BYTES = 64,        /* also the alignment of records */
 	BLOCKLOG_HEAD_SUMMED_BYTES = 48, /* the checksum covers this much of the head */
-	BLOCKLOG_SECTOR_BYTES = 512,   /* what a disk writes whole or not at all */
+	BLOCKLOG_SECTOR_BYTES = 512,     /* what a disk writes whole or not at all */
 
 	BLOCKLOG_KIND_APPLICATION_MAX = 0xfeff,
 	BLOCKLOG_KIND_SEGMENT = 0xfffe,
@@ -52,7 +52,7 @@ enum {
 _Static_assert(BLOCKLOG_HEAD_BYTES == BLOCKLOG_HEAD_SUMMED_BYTES + BLOCKLOG_CHECKSUM_BYTES,
 	       "the checksum ends the head");
 _Static_assert(BLOCKLOG_PAGE_BYTES % BLOCKLOG_HEAD_BYTES == 0, "a PAD always fits");
-_Static_assert(BLOCKLOG_SAFETY_SLOTS * BLOCKLOG_SAFETY_SLOT_BYTES <= BLOCKLOG_SAFETY_REGION_BYTES,
+_Static_assert(BLOCKLOG_SAFETY_SLOTS *BLOCKLOG_SAFETY_SLOT_BYTES <= BLOCKLOG_SAFETY_REGION_BYTES,
 	       "the slots of one copy stay inside their region");
 _Static_assert(BLOCKLOG_SAFETY_BYTES_MAX + BLOCKLOG_SAFETY_PREFIX_BYTES + BLOCKLOG_HEAD_BYTES <=
 		       BLOCKLOG_SAFETY_SLOT_BYTES,
@@ -73,7 +73,7 @@ struct blocklog_head {
 	uint32_t length;    /* bytes after the head */
 	uint32_t unsettled; /* position minus a durable end known when it was written */
 	uint64_t position;
-	uint64_t sequence;  /* application records before this one in its log */
+	uint64_t sequence; /* application records before this one in its log */
 	struct blocklog_checksum previous;
 	struct blocklog_checksum checksum;
 };
@@ -125,8 +125,7 @@ bool blocklog_head_read(const uint8_t *record, uint64_t room, struct blocklog_he
 bool blocklog_record_is_whole(const struct blocklog_key *key, const struct blocklog_head *head,
 			      const uint8_t *record);
 
-bool blocklog_checksum_equal(const struct blocklog_checksum *a,
-			     const struct blocklog_checksum *b);
+bool blocklog_checksum_equal(const struct blocklog_checksum *a, const struct blocklog_checksum *b);
 
 /* Both fill one page; decoding a superblock returns 0, ERR_NEWER or ERR_CORRUPT. */
 void blocklog_superblock_encode(const struct blocklog_superblock *superblock,

@@ -114,8 +114,7 @@ static bool geometry_is_sane(const struct blocklog_superblock *superblock)
 }
 
 int blocklog_reader_open(const char *directory, void *memory, size_t memory_bytes,
-			 struct blocklog_reader **ret_reader, char *ret_reason,
-			 size_t reason_bytes)
+			 struct blocklog_reader **ret_reader, char *ret_reason, size_t reason_bytes)
 {
 	struct blocklog_reader *reader = reader_place(memory, memory_bytes);
 	struct blocklog_super_found found;
@@ -134,8 +133,9 @@ int blocklog_reader_open(const char *directory, void *memory, size_t memory_byte
 	if (code == 0 && !geometry_is_sane(&found.superblock))
 		code = ERR_CORRUPT;
 	if (code != 0) {
-		(void)snprintf(ret_reason, reason_bytes, "%s: no readable store: %s: check the path",
-			       directory, err_text(code));
+		(void)snprintf(ret_reason, reason_bytes,
+			       "%s: no readable store: %s: check the path", directory,
+			       err_text(code));
 		blocklog_files_close(&reader->files);
 		return code;
 	}
@@ -186,8 +186,8 @@ static int first_position(struct blocklog_reader *reader, enum blocklog_log log,
 	return code;
 }
 
-int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log,
-			 uint64_t *position, uint64_t end, struct blocklog_view *ret_view)
+int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log, uint64_t *position,
+			 uint64_t end, struct blocklog_view *ret_view)
 {
 	struct blocklog_cursor *cursor = &reader->cursors[log == BLOCKLOG_BLOCK];
 	struct blocklog_record record;

@@ -50,8 +50,8 @@ const struct blocklog_identity *blocklog_reader_identity(const struct blocklog_r
  * and before `end`, a durable end. Returns 1 and moves `*position` behind it, 0 at
  * `end`, or a negative code with `*position` at the damage.
  */
-int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log,
-			 uint64_t *position, uint64_t end, struct blocklog_view *ret_view);
+int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log, uint64_t *position,
+			 uint64_t end, struct blocklog_view *ret_view);
 
 /*
  * The record at exactly `position`, before `end`. Returns 0, ERR_NOT_FOUND (behind the

@@ -52,7 +52,8 @@ static void put_identity(struct line *line, const struct blocklog_identity *iden
 
 static const char *log_name(enum blocklog_log log)
 {
-	static const char *const names[BLOCKLOG_LOG_COUNT] = { "safety log", "lane log", "block log" };
+	static const char *const names[BLOCKLOG_LOG_COUNT] = { "safety log", "lane log",
+							       "block log" };
 
 	return names[log];
 }
@@ -82,8 +83,9 @@ void blocklog_store_reason(const void *memory, int code, char *ret_text, size_t 
 				"footprint()");
 		break;
 	case ERR_DUPLICATE:
-		put_text(&line, "the directory already holds a store or parts of one: choose an empty "
-				"directory, or move the old store away");
+		put_text(&line,
+			 "the directory already holds a store or parts of one: choose an empty "
+			 "directory, or move the old store away");
 		break;
 	case ERR_NOT_FOUND:
 		put_text(&line, "there is no store: run quorate init first");
@@ -92,8 +94,9 @@ void blocklog_store_reason(const void *memory, int code, char *ret_text, size_t 
 		put_text(&line, "the store was written by a newer version: install that version");
 		break;
 	case ERR_CONFIG:
-		put_text(&line, "segment or group size do not fit each other or this store: segments "
-				"are powers of two and larger than a group, groups as at init");
+		put_text(&line,
+			 "segment or group size do not fit each other or this store: segments "
+			 "are powers of two and larger than a group, groups as at init");
 		break;
 	case ERR_FOREIGN:
 		put_text(&line, "the store belongs to ");

@@ -115,7 +115,8 @@ static int record_at(struct blocklog_cursor *cursor, uint64_t position,
 }
 
 static bool segment_belongs(const struct blocklog_cursor *cursor,
-			    const struct blocklog_record *record, struct blocklog_segment *ret_segment)
+			    const struct blocklog_record *record,
+			    struct blocklog_segment *ret_segment)
 {
 	uint64_t position = record->head.position;
 
@@ -177,8 +178,7 @@ static int hop(struct blocklog_cursor *cursor)
 
 	if (record_at(cursor, start, &record) != 1 || !continues(cursor, &record))
 		return ERR_CORRUPT;
-	if (!segment_belongs(cursor, &record, &segment) ||
-	    segment.previous_end != cursor->position)
+	if (!segment_belongs(cursor, &record, &segment) || segment.previous_end != cursor->position)
 		return ERR_CORRUPT;
 	step_over(cursor, &record.head);
 	return 0;
@@ -336,8 +336,8 @@ int blocklog_recover_safety(const struct blocklog_source *source, const struct b
 
 	for (uint32_t copy = 0; copy < BLOCKLOG_SAFETY_COPIES; copy++)
 		for (uint64_t slot = 0; slot < BLOCKLOG_SAFETY_SLOTS; slot++)
-			slots.state[copy][slot] = slot_read(source, key, slot, copy, window,
-							    &slots.head[copy][slot]);
+			slots.state[copy][slot] =
+				slot_read(source, key, slot, copy, window, &slots.head[copy][slot]);
 	newest = slots_newest(&slots);
 	if (!newest || !slots_agree(&slots, newest))
 		return ERR_NOT_FOUND;
@@ -372,8 +372,8 @@ int blocklog_recover_safety(const struct blocklog_source *source, const struct b
  * Looks through [from, to) of one segment for records that prove `stop` was settled,
  * and for the last byte that is not zero. Returns 0, or ERR_CORRUPT on proof.
  */
-static int search_witness(struct blocklog_cursor *cursor, uint64_t from, uint64_t to,
-			  uint64_t stop, uint64_t *ret_nonzero_end)
+static int search_witness(struct blocklog_cursor *cursor, uint64_t from, uint64_t to, uint64_t stop,
+			  uint64_t *ret_nonzero_end)
 {
 	uint64_t nonzero_end = from;
 

@@ -54,8 +54,8 @@ struct blocklog_cursor {
 
 	uint8_t *window;
 	size_t window_bytes;
-	size_t ahead_bytes; /* read at once, at most the window; small for single records */
-	uint64_t limit;     /* nothing at or behind is read: it may still be changing */
+	size_t ahead_bytes;       /* read at once, at most the window; small for single records */
+	uint64_t limit;           /* nothing at or behind is read: it may still be changing */
 	uint64_t loaded_position; /* of the window's first byte */
 	size_t loaded_bytes;
 

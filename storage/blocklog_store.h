@@ -60,10 +60,10 @@ struct blocklog_identity {
 
 struct blocklog_config {
 	struct blocklog_identity identity;
-	uint64_t segment_bytes;  /* of lane and block log files; a power of two */
-	uint64_t group_bytes_max; /* of one group commit a log; bounds staging memory */
-	uint64_t segments_max;   /* a log refuses to grow beyond this many */
-	uint8_t salt[BLOCKLOG_SALT_BYTES]; /* format only: random, so that nobody can forge a record */
+	uint64_t segment_bytes;            /* of lane and block log files; a power of two */
+	uint64_t group_bytes_max;          /* of one group commit a log; bounds staging memory */
+	uint64_t segments_max;             /* a log refuses to grow beyond this many */
+	uint8_t salt[BLOCKLOG_SALT_BYTES]; /* format only: random, or records can be forged */
 };
 
 /* Returns the bytes blocklog_store_open() needs, or 0 if `config` is not valid. */
@@ -117,7 +117,7 @@ const struct blocklog_recovery *blocklog_store_recovery(const struct blocklog_st
 typedef int (*blocklog_visit)(void *context, uint16_t kind, uint64_t position, const void *bytes,
 			      size_t count);
 
-/* Visits the records of the lane or block log from `position` (0: the first) on. Blocking, at start. */
+/* Visits the records of the lane or block log from `position` (0: first) on. Blocking, at start. */
 int blocklog_store_scan(struct blocklog_store *store, enum blocklog_log log, uint64_t position,
 			blocklog_visit visit, void *context);
 
@@ -127,8 +127,7 @@ int blocklog_store_scan(struct blocklog_store *store, enum blocklog_log log, uin
  * ERR_OVERSIZE, or ERR_RETIRED. The position is final at once.
  */
 int blocklog_store_append(struct blocklog_store *store, enum blocklog_log log, uint16_t kind,
-			  const void *bytes, size_t count, uint64_t ticket,
-			  uint64_t *ret_position);
+			  const void *bytes, size_t count, uint64_t ticket, uint64_t *ret_position);
 
 /*
  * As append, without the copy: `bytes` must be page-aligned inside the region
@@ -154,9 +153,9 @@ struct blocklog_done {
 	enum blocklog_done_kind kind;
 	enum blocklog_log log;
 	uint64_t ticket;
-	int code;           /* 0, or why it is not durable / not readable */
+	int code;             /* 0, or why it is not durable / not readable */
 	uint16_t record_kind; /* reads */
-	size_t count;       /* reads: bytes of the record */
+	size_t count;         /* reads: bytes of the record */
 };
 
 /*
@@ -167,7 +166,7 @@ struct blocklog_done {
 uint32_t blocklog_store_turn(struct blocklog_store *store, struct blocklog_done *ret_done,
 			     uint32_t done_max);
 
-/* True while a write, read or segment preparation is under way: the driver must not sleep long. */
+/* True while a write, read or segment preparation is under way: do not sleep long. */
 bool blocklog_store_is_busy(const struct blocklog_store *store);
 
 /*
@@ -177,14 +176,14 @@ bool blocklog_store_is_busy(const struct blocklog_store *store);
  */
 int blocklog_store_condition(const struct blocklog_store *store);
 
-/* End of the durable part of a log: what a reader on another thread may read up to. Any thread. */
+/* End of the durable part of a log: how far a reader may read. Any thread. */
 uint64_t blocklog_store_durable_end(const struct blocklog_store *store, enum blocklog_log log);
 
 struct blocklog_counters {
 	uint64_t appends[BLOCKLOG_LOG_COUNT];
 	uint64_t appended_bytes[BLOCKLOG_LOG_COUNT];
 	uint64_t group_commits[BLOCKLOG_LOG_COUNT];
-	uint64_t durable_submissions[BLOCKLOG_LOG_COUNT]; /* equals group commits: asserted by a test */
+	uint64_t durable_submissions[BLOCKLOG_LOG_COUNT]; /* equals group commits */
 	uint64_t reads;
 	uint64_t failures;
 	uint64_t commit_ns_last; /* 0 in the simulator */

@@ -129,8 +129,9 @@ static struct blocklog_group *line_open_group(struct blocklog_store *store,
 	group->opens_segment = position % segment_bytes == 0;
 	group->position = position;
 	group->end = position;
-	group->limit = position + units_min(left, store->config.group_bytes_max +
-						  (group->opens_segment ? BLOCKLOG_PAGE_BYTES : 0));
+	group->limit = position +
+		       units_min(left, store->config.group_bytes_max +
+					       (group->opens_segment ? BLOCKLOG_PAGE_BYTES : 0));
 	group->staged = 0;
 	group->extent_count = 0;
 	group->extent_is_open = false;
@@ -269,8 +270,7 @@ static int line_append(struct blocklog_store *store, enum blocklog_log log, uint
 }
 
 int blocklog_store_append(struct blocklog_store *store, enum blocklog_log log, uint16_t kind,
-			  const void *bytes, size_t count, uint64_t ticket,
-			  uint64_t *ret_position)
+			  const void *bytes, size_t count, uint64_t ticket, uint64_t *ret_position)
 {
 	int code;
 

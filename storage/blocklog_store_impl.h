@@ -32,7 +32,7 @@ enum {
 	LINES = 2,
 };
 
-_Static_assert(LINES * (GROUPS_WRITING_MAX + 1) + BOUNCES <= BLOCKLOG_QUEUE_IOS_MAX,
+_Static_assert(LINES *(GROUPS_WRITING_MAX + 1) + BOUNCES <= BLOCKLOG_QUEUE_IOS_MAX,
 	       "the bulk queue has room for all that can be under way");
 
 enum group_state {

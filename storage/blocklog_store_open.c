@@ -157,8 +157,8 @@ int blocklog_store_format(struct blocklog_dev *dev, const struct blocklog_config
 {
 	int code;
 	uint32_t created = 0;
-	struct blocklog_store *store = blocklog_store_place(dev, config, memory, memory_bytes,
-							    &code);
+	struct blocklog_store *store =
+		blocklog_store_place(dev, config, memory, memory_bytes, &code);
 
 	if (!store)
 		return code;
@@ -259,8 +259,8 @@ static int zero_range(struct blocklog_store *store, enum blocklog_area area, uin
 
 	while (from < to && code == 0) {
 		uint64_t offset = from % segment_bytes;
-		uint64_t count = units_min(units_min(to - from, ZEROS_BYTES),
-					   segment_bytes - offset);
+		uint64_t count =
+			units_min(units_min(to - from, ZEROS_BYTES), segment_bytes - offset);
 
 		code = blocklog_sync_write(store, area, from / segment_bytes, offset, store->zeros,
 					   (size_t)count);
@@ -349,8 +349,8 @@ int blocklog_store_open(struct blocklog_dev *dev, const struct blocklog_config *
 {
 	uint64_t settled[BLOCKLOG_LOG_COUNT];
 	int code;
-	struct blocklog_store *store = blocklog_store_place(dev, config, memory, memory_bytes,
-							    &code);
+	struct blocklog_store *store =
+		blocklog_store_place(dev, config, memory, memory_bytes, &code);
 
 	if (!store)
 		return code;

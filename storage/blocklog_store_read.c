@@ -116,8 +116,8 @@ static int read_check(struct blocklog_store *store, struct blocklog_read *read)
 {
 	uint64_t offset = offset_in_page(read->position);
 	const uint8_t *record = store->bounces[read->bounce] + offset;
-	uint64_t room = units_min(segment_left(store, read->position),
-				  store->bounce_bytes - offset);
+	uint64_t room =
+		units_min(segment_left(store, read->position), store->bounce_bytes - offset);
 	struct blocklog_head head;
 
 	if (!blocklog_head_read(record, room, &head) || head.log != read->log ||

@@ -193,9 +193,9 @@ static uint32_t safety_report(struct blocklog_safety *safety, struct blocklog_do
 
 		if (half->state != GROUP_WRITTEN && half->state != GROUP_FAILED)
 			continue;
-		count += report(half->tickets, half->ticket_count, &half->reported,
-				BLOCKLOG_SAFETY, half->state == GROUP_WRITTEN ? 0 : half->code,
-				ret_done + count, done_max - count);
+		count += report(half->tickets, half->ticket_count, &half->reported, BLOCKLOG_SAFETY,
+				half->state == GROUP_WRITTEN ? 0 : half->code, ret_done + count,
+				done_max - count);
 		if (half->reported < half->ticket_count)
 			continue;
 		half->state = GROUP_FREE;
@@ -264,8 +264,8 @@ static void safety_seal(struct blocklog_store *store, struct blocklog_safety_hal
 	struct blocklog_safety *safety = &store->safety;
 	size_t span = (size_t)blocklog_span(half->count);
 	size_t pages = (size_t)units_round_up(span, BLOCKLOG_PAGE_BYTES);
-	struct bytes_writer w = bytes_writer_of(half->slot + BLOCKLOG_HEAD_BYTES,
-						BLOCKLOG_SAFETY_PREFIX_BYTES);
+	struct bytes_writer w =
+		bytes_writer_of(half->slot + BLOCKLOG_HEAD_BYTES, BLOCKLOG_SAFETY_PREFIX_BYTES);
 	struct blocklog_head head = {
 		.log = BLOCKLOG_SAFETY,
 		.length = (uint32_t)half->count,

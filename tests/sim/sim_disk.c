@@ -269,8 +269,7 @@ static int run_write(struct sim_disk *disk, const struct blocklog_io *io)
 		write_all(disk, file, io, prng_below(&disk->prng, pages + 1) * PAGE, true);
 		return 0;
 	}
-	write_all(disk, file, io, io->offset,
-		  !write_suffers(disk, io, SIM_DISK_LIE, faults->lie));
+	write_all(disk, file, io, io->offset, !write_suffers(disk, io, SIM_DISK_LIE, faults->lie));
 	return 0;
 }
 
@@ -619,8 +618,7 @@ void sim_disk_set_bytes_max(struct sim_disk *disk, uint64_t bytes_max)
 	disk->config.bytes_max = bytes_max;
 }
 
-void sim_disk_next_write(struct sim_disk *disk, enum blocklog_area area,
-			 enum sim_disk_fault fault)
+void sim_disk_next_write(struct sim_disk *disk, enum blocklog_area area, enum sim_disk_fault fault)
 {
 	disk->next_is_armed[area] = true;
 	disk->next_fault[area] = fault;

@@ -35,7 +35,7 @@ struct sim_disk_faults {
 	uint32_t rot;         /* a read finds one bit flipped, for ever */
 	uint32_t misdirect;   /* a write goes to another page of the file and reports success */
 	uint32_t lose;        /* a write goes nowhere and reports success */
-	uint32_t lie;         /* a write is reported durable and is not stable until the next sync */
+	uint32_t lie; /* a write is reported durable and is not stable until the next sync */
 };
 
 struct sim_disk_config {
@@ -43,8 +43,8 @@ struct sim_disk_config {
 	uint64_t write_ns; /* latency of a durable write, plus ns_per_page for each page */
 	uint64_t read_ns;
 	uint64_t page_ns;
-	uint64_t jitter_ns;   /* up to this much more, uniformly */
-	uint64_t bytes_max;   /* files together; creation beyond it is -ENOSPC; 0: no limit */
+	uint64_t jitter_ns; /* up to this much more, uniformly */
+	uint64_t bytes_max; /* files together; creation beyond it is -ENOSPC; 0: no limit */
 	struct sim_disk_faults faults;
 };
 
@@ -87,8 +87,7 @@ enum sim_disk_fault {
 	SIM_DISK_LOSE,
 	SIM_DISK_LIE,
 };
-void sim_disk_next_write(struct sim_disk *disk, enum blocklog_area area,
-			 enum sim_disk_fault fault);
+void sim_disk_next_write(struct sim_disk *disk, enum blocklog_area area, enum sim_disk_fault fault);
 
 /* Flips the bits of `mask` in one stored byte, in both images. The file must exist. */
 void sim_disk_flip(struct sim_disk *disk, enum blocklog_area area, uint64_t segment,
