@@ -37,8 +37,8 @@ static int ctl_shm_map_writable(int file, struct ctl_page **ret_page)
 		return -failure;
 	if (fchmod(file, 0640) != 0)
 		return -errno;
-	void *page = mmap(NULL, sizeof(struct ctl_page), PROT_READ | PROT_WRITE, MAP_SHARED, file,
-			  0);
+	void *page =
+		mmap(NULL, sizeof(struct ctl_page), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 
 	if (page == MAP_FAILED)
 		return -errno;
@@ -122,9 +122,8 @@ static int ctl_shm_map_file(int file, struct ctl_shm_view *ret_view)
 		munmap(page, sizeof(struct ctl_page));
 		return result;
 	}
-	*ret_view = (struct ctl_shm_view){ .page = page,
-					   .device = stat.st_dev,
-					   .inode = stat.st_ino };
+	*ret_view =
+		(struct ctl_shm_view){ .page = page, .device = stat.st_dev, .inode = stat.st_ino };
 	return 0;
 }
 

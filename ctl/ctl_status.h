@@ -23,10 +23,10 @@ enum {
 enum ctl_link { CTL_LINK_DOWN, CTL_LINK_UP };
 
 struct ctl_status_peer {
-	uint32_t is_up;             /* 1: a session is established */
-	uint32_t failed_views;      /* views lost while it led, since start */
-	uint64_t last_seen_ns;      /* its last valid packet; 0: never */
-	uint64_t committed_height;  /* the newest it told us of */
+	uint32_t is_up;            /* 1: a session is established */
+	uint32_t failed_views;     /* views lost while it led, since start */
+	uint64_t last_seen_ns;     /* its last valid packet; 0: never */
+	uint64_t committed_height; /* the newest it told us of */
 };
 
 struct ctl_status_lane {
@@ -66,11 +66,11 @@ struct ctl_status {
 	uint32_t is_catching_up;
 	char observer_reason[CTL_TEXT_BYTES];
 	char version[CTL_TEXT_BYTES];
-	char crypto[CTL_TEXT_BYTES];  /* build id and what it uses */
-	char disk[CTL_TEXT_BYTES];    /* "file, direct, io_uring" */
-	char memory[CTL_TEXT_BYTES];  /* "hugepages 2 MiB", "no hugepages" */
-	char cores[CTL_TEXT_BYTES];   /* "shared", "spread 2-7" */
-	char ingress[108];            /* path of the local socket; "": none */
+	char crypto[CTL_TEXT_BYTES]; /* build id and what it uses */
+	char disk[CTL_TEXT_BYTES];   /* "file, direct, io_uring" */
+	char memory[CTL_TEXT_BYTES]; /* "hugepages 2 MiB", "no hugepages" */
+	char cores[CTL_TEXT_BYTES];  /* "shared", "spread 2-7" */
+	char ingress[108];           /* path of the local socket; "": none */
 	uint32_t port_count;
 	struct ctl_status_peer peer[CTL_REPLICAS_MAX]; /* by replica id; the own one is unused */
 	struct ctl_status_lane lane[CTL_REPLICAS_MAX]; /* by lane */

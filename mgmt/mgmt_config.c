@@ -23,7 +23,7 @@ struct mgmt_key {
 
 #define MGMT_KEY(field, flag, argument, help)                                                      \
 	{                                                                                          \
-		#field, flag, offsetof(struct mgmt_config, field),                                 \
+#field, flag, offsetof(struct mgmt_config, field),                                 \
 			sizeof(((struct mgmt_config *)0)->field), argument, help                   \
 	}
 
@@ -53,21 +53,22 @@ static int mgmt_refuse(char *ret_reason, const char *format, ...)
 const char *mgmt_config_help(void)
 {
 	static char text[2048];
-	int count = snprintf(text, sizeof(text),
-			     "usage: quorate-mgmtd --run-dir DIR [--listen ADDRESS:PORT]\n"
-			     "       quorate-mgmtd --config FILE\n\n"
-			     "Serves one node's metrics, health and status over HTTP. Read only.\n\n");
+	int count =
+		snprintf(text, sizeof(text),
+			 "usage: quorate-mgmtd --run-dir DIR [--listen ADDRESS:PORT]\n"
+			 "       quorate-mgmtd --config FILE\n\n"
+			 "Serves one node's metrics, health and status over HTTP. Read only.\n\n");
 
 	for (size_t i = 0; i < UNITS_COUNT(mgmt_keys); i++)
-		count += snprintf(text + count, sizeof(text) - (size_t)count,
-				  "  %-20s %-13s %s\n", mgmt_keys[i].flag, mgmt_keys[i].argument,
-				  mgmt_keys[i].help);
-	snprintf(text + count, sizeof(text) - (size_t)count,
-		 "  %-20s %-13s %s\n  %-20s %-13s %s\n\nThe file has lines `key = value`; the keys "
-		 "are run_dir, listen, management_address.\nExit codes: 0 stopped in order, 1 could "
-		 "not start, 2 wrong use or configuration.\n",
-		 "--config", "FILE", "read these settings from a file; flags win", "--help", "",
-		 "this text");
+		count += snprintf(text + count, sizeof(text) - (size_t)count, "  %-20s %-13s %s\n",
+				  mgmt_keys[i].flag, mgmt_keys[i].argument, mgmt_keys[i].help);
+	snprintf(
+		text + count, sizeof(text) - (size_t)count,
+		"  %-20s %-13s %s\n  %-20s %-13s %s\n\nThe file has lines `key = value`; the keys "
+		"are run_dir, listen, management_address.\nExit codes: 0 stopped in order, 1 could "
+		"not start, 2 wrong use or configuration.\n",
+		"--config", "FILE", "read these settings from a file; flags win", "--help", "",
+		"this text");
 	return text;
 }
 
@@ -216,12 +217,15 @@ static int mgmt_check(struct mgmt_config *config, char *ret_reason)
 	if (mgmt_is_loopback(&config->address))
 		return 0;
 	if (mgmt_is_any(&config->address))
-		return mgmt_refuse(ret_reason, "listen: %s means every interface; name the "
-					       "management interface's own address", host);
+		return mgmt_refuse(ret_reason,
+				   "listen: %s means every interface; name the "
+				   "management interface's own address",
+				   host);
 	if (strcmp(host, config->management_address) != 0)
 		return mgmt_refuse(ret_reason,
 				   "listen: %s is not loopback; if it belongs to the management "
-				   "network say so with management_address = %s", host, host);
+				   "network say so with management_address = %s",
+				   host, host);
 	return 0;
 }
 

@@ -155,9 +155,9 @@ static int mgmt_listen(const struct sockaddr *address, socklen_t address_bytes, 
 		return result;
 	}
 	*ret_file = file;
-	*ret_port = ntohs(bound.ss_family == AF_INET6
-				  ? ((const struct sockaddr_in6 *)&bound)->sin6_port
-				  : ((const struct sockaddr_in *)&bound)->sin_port);
+	*ret_port = ntohs(bound.ss_family == AF_INET6 ?
+				  ((const struct sockaddr_in6 *)&bound)->sin6_port :
+				  ((const struct sockaddr_in *)&bound)->sin_port);
 	return 0;
 }
 
@@ -177,11 +177,12 @@ int mgmt_http_start(struct mgmt_view *view, const struct sockaddr *address, sock
 		return result;
 	}
 	http->view = view;
-	http->daemon = MHD_start_daemon(
-		MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, mgmt_on_request,
-		http, MHD_OPTION_LISTEN_SOCKET, file, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)MGMT_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)MGMT_SILENCE_S, MHD_OPTION_END);
+	http->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL,
+					NULL, mgmt_on_request, http, MHD_OPTION_LISTEN_SOCKET, file,
+					MHD_OPTION_CONNECTION_LIMIT,
+					(unsigned int)MGMT_CONNECTIONS_MAX,
+					MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)MGMT_SILENCE_S,
+					MHD_OPTION_END);
 	if (!http->daemon) {
 		close(file);
 		free(http);

@@ -17,7 +17,7 @@
 
 struct mgmt_prometheus {
 	struct mgmt_text *out;
-	struct mgmt_text labels; /* of the sample being described */
+	struct mgmt_text labels;   /* of the sample being described */
 	char name[CTL_NAME_BYTES]; /* of the family that is open */
 };
 

@@ -118,14 +118,13 @@ void mgmt_prometheus_status(struct mgmt_prometheus *writer, const struct ctl_sta
 						   .row_count = replicas,
 						   .label_key = "lane",
 						   .skipped = UINT32_MAX });
-	mgmt_put_rows(writer,
-		      &(struct mgmt_rows){ .columns = mgmt_port_columns,
-					   .column_count = UNITS_COUNT(mgmt_port_columns),
-					   .rows = (const uint8_t *)status->port,
-					   .row_bytes = sizeof(status->port[0]),
-					   .row_count = (uint32_t)units_min(status->port_count,
-									    CTL_PORTS_MAX),
-					   .label_key = "port",
-					   .skipped = UINT32_MAX,
-					   .is_named = true });
+	mgmt_put_rows(writer, &(struct mgmt_rows){ .columns = mgmt_port_columns,
+						   .column_count = UNITS_COUNT(mgmt_port_columns),
+						   .rows = (const uint8_t *)status->port,
+						   .row_bytes = sizeof(status->port[0]),
+						   .row_count = (uint32_t)units_min(
+							   status->port_count, CTL_PORTS_MAX),
+						   .label_key = "port",
+						   .skipped = UINT32_MAX,
+						   .is_named = true });
 }

@@ -9,8 +9,8 @@
 #ifndef QUORATE_MGMT_TEXT_H
 #define QUORATE_MGMT_TEXT_H
 
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { MGMT_TEXT_BYTES_MAX = 16 << 20 };

@@ -125,9 +125,9 @@ static json_t *mgmt_peers_json(const struct mgmt_view *view)
 		mgmt_set_age(object, "last_seen_age_ms", view->now_ns, peer->last_seen_ns);
 		mgmt_set_number(object, "committed_height", peer->committed_height);
 		mgmt_set_number(object, "lag_blocks",
-				status->committed_height > peer->committed_height
-					? status->committed_height - peer->committed_height
-					: 0);
+				status->committed_height > peer->committed_height ?
+					status->committed_height - peer->committed_height :
+					0);
 		mgmt_set_number(object, "failed_views", peer->failed_views);
 		json_array_append_new(peers, object);
 	}

@@ -18,7 +18,7 @@ MAY_USE = {
     "replica": ["base", "crypto", "consensus", "wire", "storage", "dataplane"],
     "node": ["base", "crypto", "consensus", "wire", "storage", "ctl", "dataplane", "replica"],
     "client": ["base", "crypto", "wire"],
-    "mgmt": ["base", "crypto", "ctl", "client"],
+    "mgmt": ["base", "crypto", "wire", "ctl", "client"],  # wire: docs/decisions/0001
     "bench": ["base", "crypto", "wire", "client", "dataplane", "ctl"],
 }
 

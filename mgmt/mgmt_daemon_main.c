@@ -41,8 +41,8 @@ static int mgmt_run(const struct mgmt_config *config)
 					 config->address_bytes, &http, &port);
 	if (result != 0) {
 		fprintf(stderr, "quorate-mgmtd: %s: %s; %s\n", config->listen, err_text(result),
-			result == -EADDRINUSE ? "choose another port with --listen"
-					      : "check the address of --listen");
+			result == -EADDRINUSE ? "choose another port with --listen" :
+						"check the address of --listen");
 		return MGMT_EXIT_FAILED;
 	}
 	fprintf(stderr, "quorate-mgmtd: node in %s, answering on port %u (%s)\n", config->run_dir,
