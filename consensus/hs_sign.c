@@ -41,10 +41,12 @@ uint32_t hs_signed_bytes(enum hs_message_kind kind, const struct crypto_hash *ch
 	bytes_put_u64(&w, epoch);
 	bytes_put(&w, set_hash, sizeof(*set_hash));
 	bytes_put_u64(&w, view);
-	if (kind == HS_MESSAGE_TIMEOUT)
+	if (kind == HS_MESSAGE_TIMEOUT) {
 		bytes_put_u64(&w, qc_view);
-	else
+	} else {
+		ensure(block_id);
 		bytes_put(&w, block_id, sizeof(*block_id));
+	}
 	ensure(!w.failed);
 	return (uint32_t)bytes_written(&w);
 }

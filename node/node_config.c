@@ -262,6 +262,8 @@ static int check_together(struct parser *p)
 			    c->store_segment_mib);
 	if (c->bell[0] != '\0' && c->bell[0] != '@')
 		return fail(p, "key 'bell' in [cores]: an abstract name begins with @");
+	if (strlen(c->ingress_socket) > 107)
+		return fail(p, "key 'socket' in [ingress]: longer than 107 bytes, the system's limit");
 	if (c->port_count == 0)
 		return fail(p, "no [port NAME]: a node needs at least one");
 	for (uint32_t i = 0; i < c->port_count; i++)

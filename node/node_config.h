@@ -96,8 +96,6 @@ struct node_config {
 	uint32_t ingress_connections_max;
 
 	uint32_t batch_kib_max;
-	uint32_t window_batches;
-	uint32_t cut_batches_max;
 	uint32_t sessions_max;
 	uint32_t client_frames_per_s;
 };

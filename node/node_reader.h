@@ -26,4 +26,6 @@ int node_reader_prove(struct node_reader *reader, const struct wire_client_name 
 /* Newest height readers may see. */
 uint64_t node_reader_height(struct node_reader *reader);
 
+void node_reader_close(struct node_reader *reader); /* accepts NULL */
+
 #endif

@@ -3,17 +3,19 @@
 #include <stdio.h>
 
 #include "node/node_tile_net.h"
+#include "node/node_tile_control.h"
 #include "node/node_tile_replica.h"
 #include "node/node_tile_signer.h"
 #include "node/node_tile_store.h"
 #include "node/node_tile_verify.h"
 
 const struct node_tile_row node_tiles[NODE_TILE_COUNT] = {
-	[NODE_TILE_NET] = { "net", &node_tile_net },
-	[NODE_TILE_VERIFY] = { "verify", &node_tile_verify },
-	[NODE_TILE_SIGNER] = { "signer", &node_tile_signer },
-	[NODE_TILE_REPLICA] = { "replica", &node_tile_replica },
-	[NODE_TILE_STORE] = { "store", &node_tile_store },
+	[NODE_TILE_NET] = { "net", &node_tile_net, 0 },
+	[NODE_TILE_VERIFY] = { "verify", &node_tile_verify, 1 },
+	[NODE_TILE_SIGNER] = { "signer", &node_tile_signer, 2 },
+	[NODE_TILE_REPLICA] = { "replica", &node_tile_replica, 2 },
+	[NODE_TILE_STORE] = { "store", &node_tile_store, 3 },
+	[NODE_TILE_CONTROL] = { "control", &node_tile_control, 3 },
 };
 
 #define TILE(name) NODE_TILE_##name
@@ -61,7 +63,8 @@ void node_topology_print(void)
 {
 	puts("tiles, in the order they run on a shared core:");
 	for (int i = 0; i < NODE_TILE_COUNT; i++)
-		printf("  %s\n", node_tiles[i].name);
+		printf("  %-8s spread: core first_core + %u\n", node_tiles[i].name,
+		       node_tiles[i].core);
 	printf("\n%-16s %-9s %-9s %8s  when full\n", "ring", "from", "to", "KiB");
 	for (int i = 0; i < NODE_RING_COUNT; i++)
 		printf("%-16s %-9s %-9s %8u  %s\n", node_rings[i].name,

@@ -3,7 +3,8 @@
  *
  * Two constant tables in node_topology.c are the whole wiring (law 5). A ring has one
  * producer and one consumer by construction: its row names them. Shared: all tiles run
- * in table order on one thread. Spread: each on a core of its own, from `first_core` on.
+ * in table order on one thread. Spread: on the cores the table says, from `first_core` on;
+ * the last core is the main thread's, which opened the disk (its rings have one issuer).
  * The ingress is a thread of the kernel's scheduler in both: it serves local programs
  * and reads the disk, and must never hold up a tile.
  */
@@ -21,6 +22,7 @@ enum node_tile_id {
 	NODE_TILE_SIGNER,
 	NODE_TILE_REPLICA,
 	NODE_TILE_STORE,
+	NODE_TILE_CONTROL,
 	NODE_TILE_COUNT,
 	NODE_TILE_INGRESS = NODE_TILE_COUNT, /* not a tile; ends of rings only */
 };
@@ -48,9 +50,12 @@ enum node_ring_id {
 	NODE_RING_COUNT,
 };
 
+enum { NODE_CORES_SPREAD_MAX = 4 };
+
 struct node_tile_row {
 	const char *name;
 	const struct dp_tile *tile;
+	uint32_t core; /* spread: counted from first_core; tiles of one core share its thread */
 };
 
 struct node_ring_row {

@@ -44,7 +44,8 @@ static void a_good_file_gives_its_values_and_defaults(void)
 	UNIT_EQUAL(config.id, 1);
 	UNIT_CHECK(strcmp(config.genesis, "/g") == 0);
 	UNIT_EQUAL(config.delta_ms, 7);
-	UNIT_EQUAL(config.heartbeat_ms, 1000);
+	UNIT_EQUAL(config.heartbeat_ms, 0);
+	UNIT_EQUAL(config.store_segment_mib, 64);
 	UNIT_EQUAL(config.port_count, 1);
 	UNIT_CHECK(config.port[0].is_server);
 	UNIT_EQUAL(config.port[0].address, 0x0a010001);
