@@ -91,7 +91,7 @@ static inline uint16_t bytes_get_u16(struct bytes_reader *r)
 {
 	const uint8_t *at = bytes_take(r, 2);
 
-	return at ? (uint16_t)(at[0] | at[1] << 8) : 0;
+	return at ? (uint16_t)((uint32_t)at[0] | (uint32_t)at[1] << 8) : 0;
 }
 
 static inline uint32_t bytes_get_u32(struct bytes_reader *r)
@@ -123,10 +123,13 @@ static inline uint8_t *bytes_room(struct bytes_writer *w, size_t count)
 
 static inline void bytes_put(struct bytes_writer *w, const void *bytes, size_t count)
 {
-	uint8_t *at = bytes_room(w, count);
-
-	if (at && count)
-		memcpy(at, bytes, count);
+	if (w->failed || (size_t)(w->end - w->at) < count) {
+		w->failed = true;
+		return;
+	}
+	if (count)
+		memcpy(w->at, bytes, count);
+	w->at += count;
 }
 
 static inline void bytes_put_u8(struct bytes_writer *w, uint8_t value)
