@@ -107,6 +107,9 @@ bool dp_net_resolve(struct dp_net *net, uint32_t address, uint64_t now_ns, struc
 /* Writes a due ARP request (at most one a second and address) to `ret_frame`; returns its bytes, 0: none due. */
 uint32_t dp_net_arp_due(struct dp_net *net, uint64_t now_ns, uint8_t ret_frame[DP_NET_ARP_BYTES]);
 
+/* Forgets what was learnt: the link came up anew, perhaps with somebody else behind it. */
+void dp_net_forget(struct dp_net *net);
+
 /* Writes an announcement of our own address; when a link comes up. Returns its bytes. */
 uint32_t dp_net_announce(const struct dp_net *net, uint8_t ret_frame[DP_NET_ARP_BYTES]);
 

@@ -67,7 +67,10 @@ struct dp_port_ops {
 	void (*give_back)(struct dp_port *port, struct dp_packet *packets, uint32_t count);
 	/* Between bursts, every few milliseconds: control channels, reconnecting, link state. */
 	void (*housekeep)(struct dp_port *port, uint64_t now_ns);
-	/* The descriptor that becomes readable when something arrives, or -1 (memif: use a bell). */
+	/*
+	 * The descriptor that becomes readable when something arrives, or -1. memif: when a link
+	 * comes or goes, the same one for all ports; for what arrives use a bell (dp_bell.h).
+	 */
 	int (*wait_fd)(struct dp_port *port);
 	void (*close)(struct dp_port *port);
 };

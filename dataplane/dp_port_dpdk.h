@@ -35,7 +35,4 @@ void dp_ports_dpdk_stop(void);
  */
 int dp_port_dpdk_open(struct dp_port *port, const struct dp_port_config *config);
 
-/* Readable when a memif control channel has something to say; -1 before dp_ports_dpdk_start(). */
-int dp_ports_dpdk_wait_fd(void);
-
 #endif

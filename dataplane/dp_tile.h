@@ -24,7 +24,7 @@
 
 enum {
 	DP_TILES_MAX = 16,     /* on one core */
-	DP_TILE_FDS_MAX = 8,   /* wait descriptors of one tile */
+	DP_TILE_FDS_MAX = 32,  /* wait descriptors of one tile */
 };
 
 struct dp_tile {
@@ -80,7 +80,8 @@ struct dp_tile_loop {
 	struct dp_tile_config config;
 	struct dp_tile_place place[DP_TILES_MAX];
 	uint32_t count;
-	int epoll_fd; /* -1 in SPIN */
+	int epoll_fd;          /* -1 in SPIN */
+	uint64_t housekept_ns; /* when housekeeping was last done */
 	struct dp_tile_counters counters;
 };
 
