@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "dataplane/lane_claims.h"
+#include "dataplane/lane_pool.h"
 #include "dataplane/lane_slots.h"
 
 /* The n-th candidate after the owner who may hold the batch; LANE_NONE if this replica is alone. */
@@ -68,6 +69,8 @@ static bool lane_question(const struct lane_set *set, const struct lane *lane,
 	if (target && (target->is_bound || target->is_durable || target->is_void))
 		return false;
 	if (!target && lane->frozen_seq != 0 && slot->seq >= lane->frozen_seq)
+		return false;
+	if (!target && slot->stream == LANE_NONE && slot->seq > lane->expected_seq)
 		return false;
 	if (target)
 		want.digest = target->digest;
@@ -139,6 +142,19 @@ static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lan
 	*due_ns = units_min(*due_ns, slot_due_ns);
 }
 
+/* Frames of a batch that its owner never closed, it seems: a crash of his lost it. */
+static bool lane_repair_gives_up(struct lane_set *set, const struct lane *lane,
+				 struct lane_slot *slot)
+{
+	if (slot->seq <= lane->expected_seq || slot->asked_count < LANE_OPEN_ASKS_MAX)
+		return false;
+	lane_pool_give_back(set, slot->stream);
+	slot->stream = LANE_NONE;
+	slot->asked_count = 0;
+	slot->progress_ns = 0;
+	return true;
+}
+
 /* Nothing between base and the lowest anchor is known: walk down its chain, header by header. */
 static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t *due_ns)
 {
@@ -182,6 +198,8 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 			continue;
 		slot = lane_slot_open(set, lane, seq);
 		if (!lane_question(set, lane, slot, &question))
+			continue;
+		if (lane_repair_gives_up(set, lane, slot))
 			continue;
 		has_named |= slot->preferred != LANE_NONE;
 		fetches++;

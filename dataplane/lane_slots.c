@@ -332,7 +332,7 @@ static void lane_name_walk(struct lane_set *set, struct lane *lane, struct hs_cu
 		at.digest = branch->header.prev_digest;
 		at.seq--;
 	}
-	if (is_switched)
+	if (is_switched || is_committed)
 		lane_tip_switch(set, lane);
 	lane_due(lane, set->now_ns);
 }
