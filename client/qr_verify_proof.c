@@ -493,7 +493,7 @@ static bool certificate_is_good(const struct certificate *certificate,
 	return true;
 }
 
-/* C2: two certificates of exactly consecutive views, the second on a child justified by the first. */
+/* C2: certificates of exactly consecutive views, the second on a child justified by the first. */
 static enum qr_verdict check_child(struct in *in, const struct genesis *genesis,
 				   const struct certificate *first, const struct header *block)
 {

@@ -206,9 +206,9 @@ struct wire_answer {
 };
 
 /*
- * An INITIATION from `source` (address and port as bytes, at most WIRE_SOURCE_BYTES_MAX; compared,
- * never interpreted). SEND: a cookie or a refusal. DONE: a session that is not confirmed; the caller
- * keeps the older one of that peer until this one is. `chance` is used up only by DONE.
+ * An INITIATION from `source`: address and port as bytes, at most WIRE_SOURCE_BYTES_MAX, compared
+ * and never interpreted. SEND: a cookie or a refusal. DONE: a session that is not confirmed; the
+ * caller keeps that peer's older one until this one is. `chance` is used up only by DONE.
  */
 enum wire_step wire_responder_input(struct wire_responder *responder, const void *source,
 				    size_t source_bytes, const void *packet, size_t count,

@@ -52,9 +52,10 @@ bool wire_verify_fc(struct wire_verifier *verifier, const struct hs_fc *fc);
 bool wire_verify_block(struct wire_verifier *verifier, const struct hs_block *block);
 
 /*
- * All signatures of a decoded message, and the Merkle paths of a REPAIR. Returns 0 or ERR_SIGNATURE.
- * Left to others: COMMIT (checked on demand), seals of frames (wire_verify_frame), the blocks inside
- * BLOCKS (wire_verify_block; its FC is checked), SHOW (signed by the receiver: wire_verify_statement).
+ * All signatures of a decoded message, and the Merkle paths of a REPAIR. Returns 0 or
+ * ERR_SIGNATURE. Left to others: COMMIT (checked on demand), seals of frames (wire_verify_frame),
+ * the blocks inside BLOCKS (wire_verify_block; its FC is checked here), and SHOW (signed by who
+ * receives it: wire_verify_statement).
  */
 int wire_verify_message(struct wire_verifier *verifier, const struct wire_message *message);
 
@@ -68,8 +69,8 @@ bool wire_verify_evidence(struct wire_verifier *verifier, const struct wire_evid
 bool wire_verify_batch_header(struct wire_verifier *verifier, const struct lane_header *header);
 
 /*
- * A client's seal, with the bounded cache of (client, root, signature) already checked (§1). The key
- * must be valid (§11); that test is skipped when `verifier` is not crypto_verifier_ed25519.
+ * A client's seal, with the bounded cache of (client, root, signature) already checked (§1). The
+ * key must be valid (§11); that test is skipped when `verifier` is not crypto_verifier_ed25519.
  */
 bool wire_verify_frame(struct wire_verifier *verifier, const struct wire_frame *frame);
 
