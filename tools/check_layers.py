@@ -11,7 +11,7 @@ MAY_USE = {
     "base": [],
     "crypto": ["base"],
     "consensus": ["base", "crypto"],
-    "wire": ["base", "crypto", "consensus"], # consensus: what signatures cover, hs_sign.c
+    "wire": ["base", "crypto", "consensus"],  # what signatures cover, see TYPES_ONLY
     "storage": ["base", "crypto"],
     "ctl": ["base"],
     "dataplane": ["base", "crypto", "wire", "ctl"],
@@ -21,6 +21,9 @@ MAY_USE = {
     "mgmt": ["base", "crypto", "wire", "ctl", "client"],  # wire: docs/decisions/0001
     "bench": ["base", "crypto", "wire", "client", "dataplane", "ctl"],
 }
+
+# Linked for the functions of its value types; only *_types.h may be included.
+TYPES_ONLY = {("wire", "consensus")}
 
 # (header, where it may be included, in words)
 FOREIGN = [
@@ -54,6 +57,16 @@ class Room:
         self.foreign = {f"{name}/{file}" for file in meson_list(text, "foreign_sources")}
 
 
+    def take_foreign_headers(self, root, names):
+        """A header that only foreign sources include is foreign as well."""
+        texts = {name: house.read(root, name) for name in names
+                 if name.startswith(f"{self.name}/") and house.is_c(name)}
+        for header in [name for name in texts if name.endswith(".h")]:
+            users = {name for name, text in texts.items() if f'#include "{header}"' in text}
+            if users and users <= self.foreign:
+                self.foreign.add(header)
+
+
 def check_room(room, findings):
     build = f"{room.name}/meson.build"
     for used in room.uses:
@@ -73,7 +86,11 @@ def check_ours(room, name, line, target, files, findings):
         findings.add("leaf", place, f"a *_types.h is a leaf and may not include {target}")
     if folder == "tests":
         findings.add("tests", place, "a product file may not include a test file")
-    elif folder != room.name and folder not in room.uses and not target.endswith("_types.h"):
+    elif folder == room.name or target.endswith("_types.h"):
+        return
+    elif (room.name, folder) in TYPES_ONLY:
+        findings.add("include", place, f"{room.name} may include only types of {folder}: {target}")
+    elif folder not in room.uses:
         findings.add("include", place, f"{room.name} does not list {folder} in its uses: {target}")
 
 
@@ -143,6 +160,7 @@ def check(root, names, findings):
     rooms = {name: Room(root, name) for name in house.ROOMS
              if os.path.exists(os.path.join(root, name, "meson.build"))}
     for room in rooms.values():
+        room.take_foreign_headers(root, names)
         check_room(room, findings)
     for name in names:
         if house.is_c(name) or name.endswith(".def"):

@@ -8,7 +8,7 @@ allowed='^(mem(cpy|set|cmp|move|chr)|str(len|cmp|ncmp|nlen)|__mem(cpy|set|move)_
 # The bounded, stateless part of xxHash.
 allowed="$allowed"'|^(XXH3_(64|128)bits(_withSeed|_withSecret)?|XXH(32|64|128))$'
 # The compiler's own, and the sanitizers'.
-allowed="$allowed"'|^(__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$'
+allowed="$allowed"'|^(__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__popcountdi2|__u?(div|mod)ti3)$'
 allowed="$allowed"'|^__(asan|ubsan|sanitizer|sancov|gcov|llvm)_'
 # Lower libraries hold a few functions that only programs may call.
 for_programs='^crypto_(random|secret_.*|start)$'
@@ -23,13 +23,26 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-nm --defined-only --extern-only --format=posix "$library" | awk 'NF >= 2 { print $1 }' |
-	sort -u >"$work/defined"
+# symbols defined|undefined LIBRARY: in files, because a failed nm must not look like an empty list.
+symbols() {
+	nm "--$1-only" --extern-only --format=posix "$2" >"$work/nm" 2>"$work/errors" || {
+		cat "$work/errors" >&2
+		exit 1
+	}
+	awk 'NF >= 2 && $2 ~ /^[A-Za-z]$/ { print $1 }' "$work/nm"
+}
+
+symbols defined "$library" >"$work/defined"
+if ! [ -s "$work/defined" ]; then
+	echo "$library defines nothing"
+	exit 1
+fi
 for lower in "$@"; do
-	nm --defined-only --extern-only --format=posix "$lower" | awk 'NF >= 2 { print $1 }'
-done | grep -Ev "$for_programs" | sort -u >>"$work/defined"
-nm --undefined-only --format=posix "$library" | awk '$2 ~ /^[Uvw]$/ { print $1 }' | sort -u |
-	grep -Ev "$allowed" >"$work/wanted" || true
+	symbols defined "$lower" >"$work/lower"
+	grep -Ev "$for_programs" "$work/lower" >>"$work/defined" || true
+done
+symbols undefined "$library" >"$work/undefined"
+sort -u "$work/undefined" | grep -Ev "$allowed" >"$work/wanted" || true
 sort -u "$work/defined" >"$work/known"
 
 if comm -23 "$work/wanted" "$work/known" | grep . >"$work/foreign"; then

@@ -67,6 +67,7 @@ CASES = {
          "storage may not use wire"),
         ("storage/meson.build", lambda text: text.replace("# Must never know more.\n", ""),
          "no charter"),
+        ("storage/log.h", "#include <time.h>\n", "pure file may not include <time.h>"),
         ("base/one_types.h", '#include "storage/log.h"\n', "is a leaf"),
         ("base/two.c", "\n", "no meson.build lists it"),
         ("base/two.c", "\n", "no tests/unit/base/test_two.c"),
@@ -106,6 +107,7 @@ CASES = {
              ("storage/log.c", "#include <time.h>\nlong log_now(void);\n"
                                "long log_now(void)\n{\n\treturn time(NULL);\n}\n",
               "may not use time"),
+             ("storage/log.c", lambda text: "", "defines nothing"),
              ("storage/log.c", "void crypto_random(void *ret, unsigned long count);\n"
                                "void log_fill(void *p);\nvoid log_fill(void *p)\n{\n"
                                "\tcrypto_random(p, 1);\n}\n", "may not use crypto_random")],
