@@ -276,25 +276,22 @@ static void hs_commit_blame(struct hs_core *core, const struct hs_commit *commit
 	said->commit_signature = commit->signature;
 }
 
-/* Its author did not see the commit: tell him what we know, or say our own COMMIT again. */
+/* Its author did not see the commit: say our own COMMIT again, to him alone. */
 static void hs_on_repeated_commit(struct hs_core *core, const struct hs_commit *commit)
 {
 	const struct hs_repeat *own = &core->commit;
-	bool is_committed = commit->view <= hs_root(core)->view;
 
 	hs_drop(core, HS_DROP_DUPLICATE);
-	if (!is_committed || core->is_observer)
+	if (own->view != commit->view || own->view > hs_root(core)->view || !hs_may_act(core) ||
+	    !hs_pacemaker_may_answer(&core->pacemaker, &core->config, commit->author, core->now_ns))
 		return;
-	if (own->view == commit->view && !core->finality.has_fc &&
-	    hs_pacemaker_may_answer(&core->pacemaker, &core->config, commit->author, core->now_ns))
-		hs_send(core, HS_MESSAGE_COMMIT, commit->author)->u.commit = (struct hs_commit){
-			.author = core->config.replica_id,
-			.epoch = core->config.epoch,
-			.view = own->view,
-			.block_id = own->block_id,
-			.signature = own->signature,
-		};
-	hs_answer(core, commit->author);
+	hs_send(core, HS_MESSAGE_COMMIT, commit->author)->u.commit = (struct hs_commit){
+		.author = core->config.replica_id,
+		.epoch = core->config.epoch,
+		.view = own->view,
+		.block_id = own->block_id,
+		.signature = own->signature,
+	};
 }
 
 static void hs_two_commits(struct hs_core *core, const struct hs_commit *commit)
