@@ -288,8 +288,8 @@ void lane_intake_on_frame(struct lane_set *set, uint32_t from, const struct lane
 	if (!lane_frame_is_welcome(set, lane, from, frame))
 		return;
 	lane_frame_add(set, lane, lane_slot_open(set, lane, frame->seq), frame);
-	if (frame->seq - 1 > lane->expected_seq)
-		lane->expected_seq = frame->seq - 1;
+	if (frame->seq - 1 > lane->streamed_seq)
+		lane->streamed_seq = frame->seq - 1;
 	lane_due(lane, set->now_ns + set->config.reorder_ns);
 }
 

@@ -50,7 +50,7 @@ static void lane_pool_free(struct lane_set *set, uint32_t index)
 	ensure(buffer->is_used && of->buffers_used > 0);
 	buffer->is_used = false;
 	buffer->is_doomed = false;
-	buffer->generation++;
+	buffer->generation = (buffer->generation + 1) & ((1U << LANE_TICKET_SHIFT) - 1);
 	set->spare_used -= of->buffers_used > set->config.window_batches ? 1 : 0;
 	of->buffers_used--;
 	set->buffers_used--;
@@ -69,15 +69,15 @@ void lane_pool_give_back(struct lane_set *set, uint32_t index)
 
 uint64_t lane_pool_ticket(const struct lane_set *set, uint32_t buffer)
 {
-	return (uint64_t)set->buffers[buffer].generation << 32 | buffer;
+	return (uint64_t)set->buffers[buffer].generation << LANE_TICKET_SHIFT | buffer;
 }
 
 uint32_t lane_pool_of_ticket(const struct lane_set *set, uint64_t ticket)
 {
-	uint32_t index = (uint32_t)ticket;
+	uint32_t index = (uint32_t)(ticket & ((UINT64_C(1) << LANE_TICKET_SHIFT) - 1));
 
 	if (index >= set->buffer_count || !set->buffers[index].is_with_disk ||
-	    set->buffers[index].generation != (uint32_t)(ticket >> 32))
+	    set->buffers[index].generation != ticket >> LANE_TICKET_SHIFT)
 		return LANE_NONE;
 	return index;
 }

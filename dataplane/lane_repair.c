@@ -7,6 +7,11 @@
 #include "dataplane/lane_pool.h"
 #include "dataplane/lane_slots.h"
 
+static uint64_t lane_closed_seq(const struct lane *lane)
+{
+	return units_max(lane->expected_seq, lane->streamed_seq);
+}
+
 /* The n-th candidate after the owner who may hold the batch; LANE_NONE if this replica is alone. */
 static uint32_t lane_holder(const struct lane_set *set, const struct lane *lane, uint64_t seq,
 			    uint32_t nth)
@@ -70,7 +75,7 @@ static bool lane_question(const struct lane_set *set, const struct lane *lane,
 		return false;
 	if (!target && lane->frozen_seq != 0 && slot->seq >= lane->frozen_seq)
 		return false;
-	if (!target && slot->stream == LANE_NONE && slot->seq > lane->expected_seq)
+	if (!target && slot->stream == LANE_NONE && slot->seq > lane_closed_seq(lane))
 		return false;
 	if (target)
 		want.digest = target->digest;
@@ -120,7 +125,7 @@ static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *
 		slot->progress_ns = set->now_ns;
 	if (target && (target->is_mismatch || target->is_exact || !target->has_header))
 		patience_ns = 0;
-	if (slot->seq > lane->expected_seq)
+	if (slot->seq > lane_closed_seq(lane))
 		patience_ns += 2 * LANE_CLOSE_STRETCH * set->config.batch_close_ns;
 	if (slot->asked_count == 0)
 		return slot->progress_ns + patience_ns;
@@ -143,8 +148,7 @@ static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lan
 }
 
 /* Frames of a batch that its owner never closed, it seems: a crash of his lost it. */
-static bool lane_repair_gives_up(struct lane_set *set, const struct lane *lane,
-				 struct lane_slot *slot)
+static bool lane_repair_gives_up(struct lane_set *set, struct lane *lane, struct lane_slot *slot)
 {
 	if (slot->seq <= lane->expected_seq || slot->asked_count < LANE_OPEN_ASKS_MAX)
 		return false;
@@ -152,6 +156,7 @@ static bool lane_repair_gives_up(struct lane_set *set, const struct lane *lane,
 	slot->stream = LANE_NONE;
 	slot->asked_count = 0;
 	slot->progress_ns = 0;
+	lane->streamed_seq = units_min(lane->streamed_seq, slot->seq - 1);
 	return true;
 }
 
@@ -182,7 +187,7 @@ static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t
 static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 {
 	uint64_t end = units_min(lane->base.seq + set->ring,
-				 units_max(lane->expected_seq,
+				 units_max(lane_closed_seq(lane),
 					   lane->committed.seq + set->config.window_batches));
 	uint64_t due_ns = UINT64_MAX;
 	uint32_t fetches = 0;
@@ -192,7 +197,7 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 		struct lane_slot *slot = lane_slot_find(set, lane, seq);
 		struct lane_want question;
 
-		if (!slot && seq > lane->expected_seq)
+		if (!slot && seq > lane_closed_seq(lane))
 			break;
 		if (!lane_is_in_window(set, lane, seq))
 			continue;

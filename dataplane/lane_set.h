@@ -9,10 +9,16 @@
  * Model    step(input) -> ordered effects, like hs_core. Nothing provisional is
  *          acknowledged, proposed or delivered. A claim leaves only after the
  *          disk completion that makes it true (law 2).
+ * Naming   NAMED and COMMITTED tell which digests are worth fetching; both may be
+ *          repeated. What lies too far above the delivered part waits.
+ * Signing  An own batch is signed and written at the same time; its record keeps
+ *          a zero signature, and after a restart it is signed again when needed.
+ * Agreed   batch_bytes_max, batch_frames_max, window and cut bounds are the same
+ *          on all replicas of an epoch: a receiver refuses what exceeds its own.
  * Buffers  Batches live in page-aligned buffers of the region given at init (it
  *          can be registered with the disk). Each begins with a page of room for
- *          the log's record head, then the BATCH record: header, index table,
- *          frames in arrival order (lane_batch.h has the layout).
+ *          the log's record head, then the BATCH record: header, frames in
+ *          arrival order, index table (lane_batch.h has the layout).
  * Bounds   §2.8: W batches a lane beyond the last committed cut; two digests a
  *          (lane, seq) from the owner, more only when a valid proposal names
  *          them; C batches a cut; every table has a named size.
@@ -84,7 +90,7 @@ struct lane_input {
 		struct {
 			const struct lane_stored *stored;
 			uint32_t stored_count;
-			const struct hs_cut *committed; /* NULL: nothing yet */
+			const struct hs_cut *committed; /* of the last delivered block; NULL: nothing yet */
 			uint64_t own_seq_floor; /* own lane continues above this: what peers or disk ever saw */
 		} start;
 		struct {
@@ -130,7 +136,7 @@ enum lane_effect_kind {
 	LANE_EFFECT_SEND_REPAIR, /* u.repair to `to` */
 	LANE_EFFECT_SEND_LEAVES, /* u.leaves to `to` */
 	LANE_EFFECT_SIGN,        /* u.sign with `ticket` as request */
-	LANE_EFFECT_PERSIST,     /* u.persist with `ticket`: append borrowed to the lane log */
+	LANE_EFFECT_PERSIST,     /* u.persist with `ticket` (48 bits): append borrowed to the lane log */
 	LANE_EFFECT_READ,        /* u.position with `ticket`: a BATCH record from the lane log */
 	LANE_EFFECT_REFUSE,      /* u.refuse: tell this client */
 	LANE_EFFECT_CHANGED,     /* cut, payload or delivery questions may have new answers */
@@ -192,6 +198,10 @@ int lane_set_init(void *memory, size_t memory_bytes, void *buffers, size_t buffe
 int lane_set_step(struct lane_set *set, const struct lane_input *input,
 		  struct lane_effects *ret_effects);
 
+/*
+ * When the next TICK is due; UINT64_MAX means none is. At or before now_ns: at the end of the
+ * driver's current burst, before it sleeps (that is how a lone frame's batch closes at once).
+ */
 uint64_t lane_set_deadline_ns(const struct lane_set *set);
 
 /* The leader's cut above `parent` (§2.6); returns true if any lane advances. Entries follow the parent's chain. */

@@ -25,6 +25,7 @@ enum {
 	LANE_OWNER_BRANCHES_MAX = 2, /* §2.8 */
 	LANE_ANCHORS_MAX = 32,
 	LANE_READS_MAX = 16,
+	LANE_TICKET_SHIFT = 24, /* a PERSIST ticket: generation, buffer; 48 bits, the driver adds its own */
 	LANE_WANTS_MAX = 32,        /* asked in one step */
 	LANE_FETCHES_MAX = 8,       /* batches of one lane asked for at once, oldest first */
 	LANE_OPEN_ASKS_MAX = 3,        /* about a batch nobody says is closed; then its frames go */
@@ -105,7 +106,8 @@ struct lane {
 	uint32_t anchor_count;
 	uint64_t anchor_asked_ns;
 	uint32_t anchor_asked_count;
-	uint64_t expected_seq; /* every batch up to this is closed, as far as we know */
+	uint64_t expected_seq; /* up to this batches are closed: headers, f+1 claims or names say so */
+	uint64_t streamed_seq; /* up to this they should be: frames of later ones came; a crash may undo it */
 	uint64_t frozen_seq;   /* 0, or the seq of a batch with a bad seal */
 	uint32_t buffers_used;
 	uint64_t due_ns; /* nothing to repair before this */
