@@ -159,6 +159,15 @@ static int explain(const struct dp_env_config *config, uint32_t memory_mib, int 
 	}
 }
 
+/* DPDK made a directory for files it was told not to make; it is empty, and is not left behind. */
+static void remove_directory(void)
+{
+	const char *path = rte_eal_get_runtime_dir();
+
+	if (path && path[0] != '\0')
+		rmdir(path);
+}
+
 /* Remembers the thread's place and hands it back: DPDK pins the thread that starts it. */
 static int start_dpdk(struct arguments *arguments, const cpu_set_t *cores, int32_t core)
 {
@@ -166,6 +175,7 @@ static int start_dpdk(struct arguments *arguments, const cpu_set_t *cores, int32
 	int code = rte_eal_init(arguments->count, arguments->pointer);
 
 	umask(mask);
+	remove_directory();
 	if (code >= 0 && core < 0)
 		sched_setaffinity(0, sizeof(*cores), cores);
 	return code < 0 ? -1 : 0;

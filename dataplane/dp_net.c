@@ -29,6 +29,8 @@ enum {
 	HOPS = 64,
 };
 
+#define ASK_AGAIN_NS (25 * UNITS_NS_PER_MS) /* doubled with each try */
+
 static const struct dp_mac broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 static const struct dp_mac nobody = { { 0 } };
 
@@ -174,8 +176,8 @@ static bool is_due(const struct dp_net_entry *entry, uint64_t now_ns)
 {
 	bool is_old = entry->state == DP_NET_KNOWN &&
 		      now_ns - entry->known_ns >= 60 * UNITS_NS_PER_S;
-	bool was_asked_lately = entry->asked_ns != 0 &&
-				now_ns - entry->asked_ns < UNITS_NS_PER_S;
+	uint64_t wait_ns = units_min(ASK_AGAIN_NS << units_min(entry->tries, 8), UNITS_NS_PER_S);
+	bool was_asked_lately = entry->asked_ns != 0 && now_ns - entry->asked_ns < wait_ns;
 
 	return (entry->state == DP_NET_ASKING || is_old) && !was_asked_lately;
 }
@@ -228,6 +230,7 @@ uint32_t dp_net_arp_due(struct dp_net *net, uint64_t now_ns, uint8_t ret_frame[D
 		if (!is_due(entry, now_ns))
 			continue;
 		entry->asked_ns = units_max(now_ns, 1);
+		entry->tries = (uint8_t)units_min(entry->tries + 1u, 8);
 		return arp_write(net, ret_frame, ARP_REQUEST, &broadcast, &nobody, entry->address);
 	}
 	return 0;
@@ -261,6 +264,7 @@ static void arp_learn(struct dp_net *net, const uint8_t *arp, uint64_t now_ns)
 	}
 	memcpy(entry->mac.b, arp + 8, 6);
 	entry->state = DP_NET_KNOWN;
+	entry->tries = 0;
 	entry->known_ns = units_max(now_ns, entry->asked_ns);
 }
 

@@ -52,6 +52,7 @@ struct dp_net_entry {
 	uint32_t address;
 	struct dp_mac mac;
 	uint8_t state; /* enum dp_net_neighbour_state */
+	uint8_t tries; /* requests without an answer */
 	uint64_t asked_ns;
 	uint64_t known_ns;
 };
@@ -104,7 +105,10 @@ enum dp_net_verdict dp_net_input(struct dp_net *net, uint8_t *frame, uint32_t *b
  */
 bool dp_net_resolve(struct dp_net *net, uint32_t address, uint64_t now_ns, struct dp_mac *ret_mac);
 
-/* Writes a due ARP request (at most one a second and address) to `ret_frame`; returns its bytes, 0: none due. */
+/*
+ * Writes a due ARP request to `ret_frame`: again after 50 ms, then less often, down to one a second
+ * and address. Returns its bytes, 0: none due.
+ */
 uint32_t dp_net_arp_due(struct dp_net *net, uint64_t now_ns, uint8_t ret_frame[DP_NET_ARP_BYTES]);
 
 /* Forgets what was learnt: the link came up anew, perhaps with somebody else behind it. */

@@ -174,6 +174,8 @@ static bool open_packet(struct dp_session_table *table, struct session_slot *slo
 	table->status.packets_in++;
 	slot->heard_ns = now_ns;
 	slot->path = *from;
+	if (!slot->is_client)
+		session_peer_seen(&table->peer[slot->peer], from);
 	if (slot->state == SESSION_OFFERED) {
 		slot->state = SESSION_STANDS;
 		if (slot->is_client)

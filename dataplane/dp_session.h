@@ -81,7 +81,10 @@ struct dp_session_io {
 	void (*deliver)(void *context, const struct dp_session_message *message);
 	/* A client's message found no room: the caller may answer it. `bytes` are its plain text. */
 	void (*refuse)(void *context, const struct dp_session_message *message, const uint8_t *bytes);
-	/* Room for one datagram of DP_NET_DATAGRAM_BYTES_MAX to `to`, or NULL: link full or not resolved. */
+	/*
+	 * Room for one datagram of DP_NET_DATAGRAM_BYTES_MAX to `to`; NULL: link down or full, or
+	 * neighbour not known, which whoever has the link counts.
+	 */
 	uint8_t *(*packet)(void *context, const struct dp_net_path *to);
 	/* The datagram now lies in the room last given. */
 	void (*send)(void *context, const struct dp_net_path *to, uint32_t bytes);
@@ -98,7 +101,10 @@ int dp_session_init(void *memory, size_t memory_bytes, const struct dp_session_c
 /* Wipes all keys. Accepts NULL. */
 void dp_session_fini(struct dp_session_table *table);
 
-/* Names where `replica` is; calls it from the next tick on. The path's MAC is resolved by `io->packet`. */
+/*
+ * Names where `replica` is; calls it from the next tick on. A path without a MAC is resolved by
+ * `io->packet`, until the peer's own packets show one.
+ */
 void dp_session_add_peer(struct dp_session_table *table, uint32_t replica,
 			 const struct dp_net_path *path);
 

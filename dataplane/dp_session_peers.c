@@ -59,6 +59,7 @@ void dp_session_add_peer(struct dp_session_table *table, uint32_t replica,
 	peer = &table->peer[replica];
 	peer->is_set = true;
 	peer->path = *path;
+	peer->mac = path->mac;
 	dp_session_kick(table, replica, 0);
 }
 
@@ -71,9 +72,17 @@ void dp_session_kick(struct dp_session_table *table, uint32_t replica, uint64_t 
 	peer = &table->peer[replica];
 	if (!peer->is_set)
 		return;
+	peer->path.mac = peer->mac;
 	peer->call_wait_ns = table->config.call_ns;
 	peer->call_ns = now_ns + (is_first ? 0 : SECOND_CALLER_NS);
 	table->deadline_ns = units_min(table->deadline_ns, peer->call_ns);
+}
+
+void session_peer_seen(struct session_peer *peer, const struct dp_net_path *from)
+{
+	if (from->address == peer->path.address && from->udp_port == peer->path.udp_port &&
+	    from->port == peer->path.port)
+		peer->path.mac = from->mac;
 }
 
 static void peer_up(struct dp_session_table *table, struct session_peer *peer)
@@ -168,6 +177,7 @@ static void call_done(struct dp_session_table *table, struct session_peer *peer,
 	slot->state = SESSION_STANDS;
 	slot->path = *from;
 	slot->heard_ns = now_ns;
+	session_peer_seen(peer, from);
 	session_peer_stands(table, index, now_ns);
 	session_keepalive(table, slot, &peer->path, now_ns);
 }

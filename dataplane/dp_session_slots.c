@@ -83,10 +83,8 @@ static bool send_piece(struct dp_session_table *table, struct session_slot *slot
 	uint8_t *packet = table->io.packet(table->io.context, to);
 	int sealed;
 
-	if (!packet) {
-		session_drop(table, DP_DROP_LINK_FULL);
+	if (!packet)
 		return false;
-	}
 	sealed = wire_session_seal(&slot->session, piece, packet, WIRE_DATAGRAM_BYTES_MAX);
 	if (sealed < 0)
 		return false;
@@ -128,10 +126,8 @@ void session_send_answer(struct dp_session_table *table, const struct dp_net_pat
 {
 	uint8_t *packet = table->io.packet(table->io.context, to);
 
-	if (!packet) {
-		session_drop(table, DP_DROP_LINK_FULL);
+	if (!packet)
 		return;
-	}
 	memcpy(packet, bytes, byte_count);
 	table->io.send(table->io.context, to, byte_count);
 }

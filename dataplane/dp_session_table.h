@@ -48,6 +48,7 @@ struct session_peer {
 	bool is_set;
 	bool is_up;
 	struct dp_net_path path;
+	struct dp_mac mac; /* as configured; zero: found by ARP */
 	uint32_t current; /* slots; SESSION_NO_SLOT: none */
 	uint32_t old;
 	uint32_t offered;
@@ -142,6 +143,8 @@ void session_peer_initiation(struct dp_session_table *table, const struct dp_net
 void session_peer_answer(struct dp_session_table *table, const struct dp_net_path *from,
 			 const uint8_t *bytes, uint32_t byte_count, uint32_t receiver,
 			 uint64_t now_ns);
+/* A packet that proved itself came from `from`: the MAC there is the way back. */
+void session_peer_seen(struct session_peer *peer, const struct dp_net_path *from);
 void session_peer_stands(struct dp_session_table *table, uint32_t slot, uint64_t now_ns);
 
 /* dp_session_clients.c */

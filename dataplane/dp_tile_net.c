@@ -190,7 +190,7 @@ static int sessions_setup(struct net_tile *self, const struct dp_tile_net_setup 
 	if (code != 0)
 		return code;
 	draw_chances(self);
-	for (uint32_t i = 0; i < config.member_count; i++) {
+	for (uint32_t i = 0; i < setup->session.member_count; i++) {
 		const struct dp_tile_net_peer *peer = &setup->peer[i];
 
 		if (!peer->is_set)

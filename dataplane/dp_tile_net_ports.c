@@ -83,8 +83,10 @@ static void send_held(struct net_port *self, uint32_t frame_bytes)
 
 uint8_t *net_port_packet(struct net_port *self, const struct dp_net_path *to, uint64_t now_ns)
 {
-	if (!self->port->is_up)
+	if (!self->port->is_up) {
+		dp_drops_add(&self->net.drops, DP_DROP_LINK_FULL);
 		return NULL;
+	}
 	self->held_mac = to->mac;
 	if (memcmp(&to->mac, &nobody, sizeof(nobody)) == 0 &&
 	    !dp_net_resolve(&self->net, to->address, now_ns, &self->held_mac))
