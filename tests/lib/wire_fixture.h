@@ -176,7 +176,7 @@ static inline void wire_world_frames(const struct wire_world *world, uint64_t fi
 				     uint32_t frames, uint32_t transactions,
 				     struct wire_world_frame *ret_frames)
 {
-	struct crypto_hash leaf[WIRE_SEAL_FRAMES_MAX];
+	struct crypto_hash leaf[WIRE_SEAL_FRAMES_MAX] = { 0 };
 	const void *payload[WIRE_FRAME_TRANSACTIONS_MAX];
 	uint32_t payload_bytes[WIRE_FRAME_TRANSACTIONS_MAX];
 	uint8_t signed_bytes[CRYPTO_SIGNED_BYTES_MAX];
