@@ -181,9 +181,12 @@ bool fixture_holds_prefix(struct fixture *fixture, enum blocklog_log log)
 
 	if (blocklog_store_scan(fixture->store, log, 0, expect_record, &expected) != 0)
 		return false;
-	for (uint64_t i = expected.ticket; i < fixture->tickets; i++)
+	for (uint64_t i = expected.ticket; i < fixture->tickets; i++) {
 		if (fixture->log[i] == log && fixture->code[i] == 0)
 			return false;
+		if (fixture->log[i] == log)
+			fixture->log[i] = BLOCKLOG_LOG_COUNT;
+	}
 	return expected.is_right;
 }
 
@@ -192,7 +195,6 @@ bool fixture_safety_is_newest(struct fixture *fixture)
 	uint8_t right[FIXTURE_RECORD_MAX];
 	const void *bytes;
 	size_t count;
-	bool any_done = false;
 
 	if (blocklog_store_safety(fixture->store, &bytes, &count) != 0)
 		return false;
@@ -201,8 +203,7 @@ bool fixture_safety_is_newest(struct fixture *fixture)
 			continue;
 		if (fixture_record(i - 1, right) == count && memcmp(right, bytes, count) == 0)
 			return true;
-		any_done = fixture->code[i - 1] == 0;
-		if (any_done)
+		if (fixture->code[i - 1] == 0)
 			return false;
 	}
 	return count == 4 && memcmp(bytes, "zero", 4) == 0;

@@ -68,6 +68,7 @@ void fixture_fill(struct fixture *fixture, enum blocklog_log log, uint32_t count
 /*
  * True when a scan of `log` gives exactly the records of this fixture's tickets for that
  * log, from the first on, in order; at least those done with code 0, at most those asked for.
+ * Forgets those that are not there, as a node after a crash does.
  */
 bool fixture_holds_prefix(struct fixture *fixture, enum blocklog_log log);
 
