@@ -80,7 +80,7 @@ static int load_keys(const struct node_config *config, struct node_identity *ide
 
 	if (code < 0)
 		return code;
-	crypto_sign_keypair(seed, &secrets->signing);
+	crypto_sign_key_init(seed, &secrets->signing);
 	code = load_key(config->session_key, "session key", seed, ret_reason);
 	if (code == 0)
 		memcpy(secrets->session.b, seed, sizeof(secrets->session.b));

@@ -104,6 +104,7 @@ static int make_gate(struct node *node)
 		.validators = &node->identity.validators,
 		.verifier = crypto_verifier_ed25519,
 		.genesis_id = node->identity.genesis_id,
+		.replica_id = node->identity.id,
 		.admission = { .is_open = admission->kind == WIRE_ADMISSION_OPEN,
 			       .key = admission->listed,
 			       .key_count = admission->listed_count },
