@@ -34,10 +34,10 @@ static void mgmt_put_client_port(const struct mgmt_lab *lab, uint32_t id, struct
 			"role = client\n"
 			"socket = @qr-%s-c%" PRIu32 "\n"
 			"memif_role = server\n"
-			"bell = @qr-%s-cb%" PRIu32 "\n"
+			"bell = @qr-%s-cb\n"
 			"address = 10.78.%" PRIu32 ".1/24\n"
 			"udp_port = %d\n",
-			lab->hash, id, lab->hash, id, id, (int)MGMT_LAB_UDP_PORT);
+			lab->hash, id, lab->hash, id, (int)MGMT_LAB_UDP_PORT);
 }
 
 void mgmt_lab_config(const struct mgmt_lab *lab, uint32_t id, struct mgmt_text *ret_text)

@@ -71,9 +71,11 @@ static void a_copy_never_mixes_two_publications(void)
 	pthread_t writer;
 
 	memset(&slot, 0, sizeof(slot));
+	memset(&status, 0, sizeof(status));
+	ctl_status_publish(&slot, &status);
 	is_over = false;
 	UNIT_REQUIRE(pthread_create(&writer, NULL, publish_for_ever, NULL) == 0);
-	for (uint32_t tries = 0; good < 200 && tries < 20000; tries++) {
+	for (uint32_t tries = 0; good < 200 && tries < 2000; tries++) {
 		if (ctl_status_read(&slot, &copy) != 0)
 			continue;
 		good++;
