@@ -199,11 +199,18 @@ struct lane_held {
 static const struct lane_branch *lane_held_branch(struct lane_slot *slot,
 						  const struct crypto_hash *digest)
 {
-	const struct lane_branch *target = lane_slot_target(slot);
+	const struct lane_branch *found = NULL;
 
 	if (!crypto_hash_is_zero(digest))
 		return lane_slot_branch(slot, digest);
-	return target;
+	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++) {
+		const struct lane_branch *branch = &slot->branch[i];
+
+		if (branch->is_used && branch->has_header &&
+		    (!found || (branch->is_bound && !found->is_bound)))
+			found = branch;
+	}
+	return found;
 }
 
 static bool lane_held_find(const struct lane_set *set, const struct lane *lane,

@@ -159,7 +159,7 @@ static struct lane_branch *lane_take_header(struct lane_set *set, const struct l
 	branch->has_header = true;
 	branch->is_signed = true;
 	slot->progress_ns = set->now_ns;
-	if (lane_slot_target(slot) == branch)
+	if (lane_slot_filling(slot) == branch)
 		lane_adopt_stream(set, slot, branch);
 	if (header->seq > lane->expected_seq)
 		lane->expected_seq = header->seq;
@@ -194,15 +194,15 @@ void lane_intake_on_header(struct lane_set *set, const struct lane_header *heade
 /* Where the owner's next frame of this slot goes; NULL: nothing more is needed from the stream. */
 static uint32_t *lane_stream_buffer(struct lane_slot *slot, struct lane_branch **ret_branch)
 {
-	struct lane_branch *branch = lane_slot_target(slot);
+	struct lane_branch *branch = lane_slot_filling(slot);
 
-	*ret_branch = NULL;
-	if (!branch || !branch->has_header)
-		return &slot->stream;
-	if (branch->is_bound || branch->is_exact || branch->is_void)
-		return NULL;
 	*ret_branch = branch;
-	return &branch->buffer;
+	if (branch)
+		return branch->is_exact ? NULL : &branch->buffer;
+	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++)
+		if (slot->branch[i].is_used && slot->branch[i].has_header)
+			return NULL;
+	return &slot->stream;
 }
 
 /* A different frame at an index: its owner began this batch anew, or lied. */
@@ -346,7 +346,7 @@ void lane_intake_on_repair(struct lane_set *set, uint32_t from, const struct lan
 	if (branch->buffer != LANE_NONE)
 		lane_bind(set, lane, branch);
 	if (is_progress && !branch->is_bound)
-		lane_repair_continue(set, lane, repair->header.seq, from);
+		lane_repair_continue(set, lane, branch, from);
 }
 
 /* A leaf list that matches a header's root says which frames are wrong. */
@@ -375,8 +375,8 @@ void lane_intake_on_leaves(struct lane_set *set, const struct lane_leaves *leave
 	}
 	lane = &set->lanes[leaves->lane];
 	slot = lane_slot_find(set, lane, leaves->seq);
-	branch = slot ? lane_slot_target(slot) : NULL;
-	if (!branch || !branch->has_header || !branch->is_mismatch || branch->buffer == LANE_NONE ||
+	branch = slot ? lane_slot_filling(slot) : NULL;
+	if (!branch || !branch->is_mismatch || branch->buffer == LANE_NONE ||
 	    leaves->count != branch->header.frame_count) {
 		lane_emit_drop(set, LANE_DROP_DUPLICATE);
 		return;
@@ -388,7 +388,7 @@ void lane_intake_on_leaves(struct lane_set *set, const struct lane_leaves *leave
 		return;
 	}
 	lane_leaves_apply(set, branch, leaves);
-	lane_repair_continue(set, lane, leaves->seq, LANE_NONE);
+	lane_repair_continue(set, lane, branch, LANE_NONE);
 }
 
 static struct lane_branch *lane_branch_of_buffer(struct lane_slot *slot, uint32_t buffer)
@@ -427,7 +427,7 @@ void lane_intake_force(struct lane_set *set, struct lane *lane)
 		return;
 	for (uint64_t seq = lane->tip.seq + 1; seq <= lane->committed.seq; seq++) {
 		struct lane_slot *slot = lane_slot_find(set, lane, seq);
-		struct lane_branch *branch = slot ? lane_slot_target(slot) : NULL;
+		struct lane_branch *branch = slot ? lane_slot_preferred(slot) : NULL;
 
 		if (branch && branch->is_committed && branch->is_bad && !branch->is_durable &&
 		    branch->buffer != LANE_NONE && !set->buffers[branch->buffer].is_with_disk)

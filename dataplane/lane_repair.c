@@ -64,48 +64,70 @@ static void lane_missing(const struct lane_batch *batch, uint32_t count,
 			ret_map[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-/* What is missing of this slot, as a question; false if nothing is. */
-static bool lane_question(const struct lane_set *set, const struct lane *lane,
-			  struct lane_slot *slot, struct lane_want *ret_want)
+/* What is missing of a branch, or of whatever the owner sends (NULL), as a question. */
+static void lane_question(const struct lane_set *set, const struct lane *lane,
+			  const struct lane_slot *slot, const struct lane_branch *branch,
+			  struct lane_want *ret_want)
 {
-	const struct lane_branch *target = lane_slot_target(slot);
-	struct lane_want want = { .lane = lane->id, .seq = slot->seq };
+	uint32_t buffer = branch && branch->has_header ? branch->buffer : slot->stream;
+	const struct lane_batch *batch = buffer == LANE_NONE ? NULL : &set->buffers[buffer].batch;
 
-	if (target && (target->is_bound || target->is_durable || target->is_void))
-		return false;
-	if (!target && lane->frozen_seq != 0 && slot->seq >= lane->frozen_seq)
-		return false;
-	if (!target && slot->stream == LANE_NONE && slot->seq > lane_closed_seq(lane))
-		return false;
-	if (target)
-		want.digest = target->digest;
-	if (target && target->has_header) {
-		const struct lane_batch *batch =
-			target->buffer == LANE_NONE ? NULL : &set->buffers[target->buffer].batch;
-
-		want.first_index = LANE_BATCH_FRAMES_MAX;
-		if (!target->is_mismatch)
-			lane_missing(batch, target->header.frame_count, want.missing_map);
-	} else {
-		const struct lane_batch *batch =
-			slot->stream == LANE_NONE ? NULL : &set->buffers[slot->stream].batch;
-
-		want.wants_header = true;
-		want.first_index = batch ? batch->index_end : 0;
-		lane_missing(batch, want.first_index, want.missing_map);
+	*ret_want = (struct lane_want){ .lane = lane->id, .seq = slot->seq };
+	if (branch)
+		ret_want->digest = branch->digest;
+	if (branch && branch->has_header) {
+		ret_want->first_index = LANE_BATCH_FRAMES_MAX;
+		if (!branch->is_mismatch)
+			lane_missing(batch, branch->header.frame_count, ret_want->missing_map);
+		return;
 	}
-	*ret_want = want;
-	return true;
+	ret_want->wants_header = true;
+	ret_want->first_index = batch ? batch->index_end : 0;
+	lane_missing(batch, ret_want->first_index, ret_want->missing_map);
+}
+
+/* Should the owner's batch be asked for, whatever is named? `ret_branch` NULL: its digest is unknown. */
+static bool lane_lacks_owners(const struct lane *lane, struct lane_slot *slot,
+			      struct lane_branch **ret_branch)
+{
+	const struct lane_branch *preferred = lane_slot_preferred(slot);
+
+	*ret_branch = NULL;
+	if ((preferred && preferred->is_committed) || lane_slot_is_bound(slot))
+		return false;
+	if (lane->frozen_seq != 0 && slot->seq >= lane->frozen_seq)
+		return false;
+	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++)
+		if (slot->branch[i].is_used && slot->branch[i].has_header) {
+			*ret_branch = &slot->branch[i];
+			return !slot->branch[i].is_void;
+		}
+	return slot->stream != LANE_NONE || slot->seq <= lane_closed_seq(lane);
+}
+
+/* Which branch to ask for next; a named one and the owner's take turns. False: nothing is missing. */
+static bool lane_lacks(const struct lane *lane, struct lane_slot *slot,
+		       struct lane_branch **ret_branch)
+{
+	struct lane_branch *preferred = lane_slot_preferred(slot);
+	struct lane_branch *owners;
+	bool lacks_owners = lane_lacks_owners(lane, slot, &owners);
+	bool lacks_named = preferred && !preferred->is_bound && !preferred->is_void;
+
+	*ret_branch = lacks_named ? preferred : owners;
+	if (lacks_named && lacks_owners && slot->asked_count % 2 != 0)
+		*ret_branch = owners;
+	return lacks_named || lacks_owners;
 }
 
 static bool lane_ask(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
-		     const struct lane_want *question, uint32_t to)
+		     const struct lane_branch *branch, uint32_t to)
 {
 	struct lane_want *want = to == LANE_NONE ? NULL : lane_want_emit(set, to);
 
 	if (!want)
 		return false;
-	*want = *question;
+	lane_question(set, lane, slot, branch, want);
 	slot->asked_ns = set->now_ns;
 	slot->asked_peer = to;
 	lane_due(lane, set->now_ns + set->config.repair_interval_ns);
@@ -118,14 +140,14 @@ static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *
 {
 	uint64_t rounds = slot->asked_count / set->config.replica_count;
 	uint64_t shift = units_min(rounds, LANE_BACKOFF_SHIFT_MAX);
-	const struct lane_branch *target = lane_slot_target(slot);
+	const struct lane_branch *filling = lane_slot_filling(slot);
 	uint64_t patience_ns = set->config.reorder_ns;
 
 	if (slot->progress_ns == 0)
 		slot->progress_ns = set->now_ns;
-	if (target && (target->is_mismatch || target->is_exact || !target->has_header))
+	if (filling && (filling->is_mismatch || filling->is_exact))
 		patience_ns = 0;
-	if (slot->seq > lane_closed_seq(lane))
+	if (slot->preferred == LANE_NONE && slot->seq > lane_closed_seq(lane))
 		patience_ns += 2 * LANE_CLOSE_STRETCH * set->config.batch_close_ns;
 	if (slot->asked_count == 0)
 		return slot->progress_ns + patience_ns;
@@ -133,14 +155,13 @@ static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *
 }
 
 static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
-			     const struct lane_want *question, uint64_t *due_ns)
+			     const struct lane_branch *branch, uint64_t *due_ns)
 {
 	uint64_t slot_due_ns = lane_slot_due_ns(set, lane, slot);
 
 	if (set->now_ns >= slot_due_ns) {
-		uint32_t to = lane_holder(set, lane, slot->seq, slot->asked_count);
-
-		if (lane_ask(set, lane, slot, question, to))
+		if (lane_ask(set, lane, slot, branch,
+			     lane_holder(set, lane, slot->seq, slot->asked_count)))
 			slot->asked_count++;
 		slot_due_ns = set->now_ns + set->config.repair_interval_ns;
 	}
@@ -150,7 +171,8 @@ static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lan
 /* Frames of a batch that its owner never closed, it seems: a crash of his lost it. */
 static bool lane_repair_gives_up(struct lane_set *set, struct lane *lane, struct lane_slot *slot)
 {
-	if (slot->seq <= lane->expected_seq || slot->asked_count < LANE_OPEN_ASKS_MAX)
+	if (slot->preferred != LANE_NONE || lane_slot_filling(slot) ||
+	    slot->seq <= lane->expected_seq || slot->asked_count < LANE_OPEN_ASKS_MAX)
 		return false;
 	lane_pool_give_back(set, slot->stream);
 	slot->stream = LANE_NONE;
@@ -163,7 +185,7 @@ static bool lane_repair_gives_up(struct lane_set *set, struct lane *lane, struct
 /* Nothing between base and the lowest anchor is known: walk down its chain, header by header. */
 static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t *due_ns)
 {
-	const struct hs_cut_entry *anchor = &lane->anchor[0].entry;
+	const struct hs_cut_entry *anchor = &lane->anchor[0];
 	uint64_t anchor_due_ns = lane->anchor_asked_ns;
 
 	if (set->now_ns >= anchor_due_ns) {
@@ -186,29 +208,27 @@ static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t
 
 static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 {
-	uint64_t end = units_min(lane->base.seq + set->ring,
-				 units_max(lane_closed_seq(lane),
-					   lane->committed.seq + set->config.window_batches));
+	uint64_t end = lane->base.seq + set->ring;
 	uint64_t due_ns = UINT64_MAX;
 	uint32_t fetches = 0;
 	bool has_named = false;
 
 	for (uint64_t seq = lane->base.seq + 1; seq <= end && fetches < LANE_FETCHES_MAX; seq++) {
 		struct lane_slot *slot = lane_slot_find(set, lane, seq);
-		struct lane_want question;
+		struct lane_branch *branch;
 
 		if (!slot && seq > lane_closed_seq(lane))
-			break;
+			continue;
 		if (!lane_is_in_window(set, lane, seq))
 			continue;
 		slot = lane_slot_open(set, lane, seq);
-		if (!lane_question(set, lane, slot, &question))
+		if (!lane_lacks(lane, slot, &branch))
 			continue;
 		if (lane_repair_gives_up(set, lane, slot))
 			continue;
 		has_named |= slot->preferred != LANE_NONE;
 		fetches++;
-		lane_repair_slot(set, lane, slot, &question, &due_ns);
+		lane_repair_slot(set, lane, slot, branch, &due_ns);
 	}
 	if (lane->anchor_count > 0 && !has_named)
 		lane_repair_anchor(set, lane, &due_ns);
@@ -228,16 +248,14 @@ void lane_repair_tick(struct lane_set *set)
 	set->turn = (set->turn + 1) % count;
 }
 
-void lane_repair_continue(struct lane_set *set, struct lane *lane, uint64_t seq, uint32_t from)
+void lane_repair_continue(struct lane_set *set, struct lane *lane, struct lane_branch *branch,
+			  uint32_t from)
 {
-	struct lane_slot *slot = lane_slot_find(set, lane, seq);
-	struct lane_want question;
+	struct lane_slot *slot = lane_slot_find(set, lane, branch->header.seq);
 
-	if (!slot || !lane_question(set, lane, slot, &question))
-		return;
 	if (from == LANE_NONE)
 		from = slot->asked_peer;
-	if (!lane_ask(set, lane, slot, &question, from))
+	if (!lane_ask(set, lane, slot, branch, from))
 		lane_due(lane, set->now_ns);
 }
 
@@ -246,11 +264,11 @@ bool lane_repair_on_anchor(struct lane_set *set, struct lane *lane,
 {
 	struct hs_cut_entry below = { .seq = header->seq - 1, .digest = header->prev_digest };
 
-	if (lane->anchor_count == 0 || lane->anchor[0].entry.seq != header->seq ||
-	    memcmp(&lane->anchor[0].entry.digest, &header->digest, sizeof(header->digest)) != 0)
+	if (lane->anchor_count == 0 || lane->anchor[0].seq != header->seq ||
+	    memcmp(&lane->anchor[0].digest, &header->digest, sizeof(header->digest)) != 0)
 		return false;
 	lane->anchor_asked_ns = 0;
 	lane->anchor_asked_count = 0;
-	lane_name(set, lane, &below, lane->anchor[0].is_committed);
+	lane_name(set, lane, &below, true);
 	return true;
 }

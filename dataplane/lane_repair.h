@@ -16,7 +16,8 @@
 void lane_repair_tick(struct lane_set *set);
 
 /* An answer from `from` helped (LANE_NONE: ask whom you like): go on at once. */
-void lane_repair_continue(struct lane_set *set, struct lane *lane, uint64_t seq, uint32_t from);
+void lane_repair_continue(struct lane_set *set, struct lane *lane, struct lane_branch *branch,
+			  uint32_t from);
 
 /* True if the header was the lowest anchor's: the walk goes one down. */
 bool lane_repair_on_anchor(struct lane_set *set, struct lane *lane,

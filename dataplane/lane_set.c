@@ -230,7 +230,7 @@ static void lane_on_delivered(struct lane_set *set, const struct lane_input *inp
 	lane_pool_give_back(set, branch->buffer);
 	branch->buffer = LANE_NONE;
 	while ((slot = lane_slot_find(set, lane, lane->base.seq + 1)) && slot->is_delivered)
-		lane_base_raise(set, lane, lane_slot_target(slot));
+		lane_base_raise(set, lane, lane_slot_preferred(slot));
 	lane_due(lane, set->now_ns);
 }
 

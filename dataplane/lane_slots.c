@@ -42,12 +42,34 @@ struct lane_branch *lane_slot_branch(struct lane_slot *slot, const struct crypto
 	return NULL;
 }
 
-struct lane_branch *lane_slot_target(struct lane_slot *slot)
+struct lane_branch *lane_slot_preferred(struct lane_slot *slot)
 {
-	if (slot->preferred != LANE_NONE)
-		return &slot->branch[slot->preferred];
+	return slot->preferred == LANE_NONE ? NULL : &slot->branch[slot->preferred];
+}
+
+bool lane_slot_is_bound(const struct lane_slot *slot)
+{
 	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++)
-		if (slot->branch[i].is_used && slot->branch[i].is_from_owner)
+		if (slot->branch[i].is_used && slot->branch[i].is_bound)
+			return true;
+	return false;
+}
+
+static bool lane_branch_is_fillable(const struct lane_branch *branch)
+{
+	return branch->is_used && branch->has_header && !branch->is_bound && !branch->is_void;
+}
+
+struct lane_branch *lane_slot_filling(struct lane_slot *slot)
+{
+	struct lane_branch *preferred = lane_slot_preferred(slot);
+
+	if (preferred && lane_branch_is_fillable(preferred))
+		return preferred;
+	if (lane_slot_is_bound(slot))
+		return NULL;
+	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++)
+		if (lane_branch_is_fillable(&slot->branch[i]))
 			return &slot->branch[i];
 	return NULL;
 }
@@ -259,25 +281,20 @@ static void lane_tip_switch(struct lane_set *set, struct lane *lane)
 	lane->is_claim_changed |= !lane_entry_equal(&before, &lane->tip);
 }
 
-static void lane_anchor_put(struct lane *lane, const struct hs_cut_entry *entry, bool is_committed)
+static void lane_anchor_put(struct lane *lane, const struct hs_cut_entry *entry)
 {
-	const struct lane_anchor anchor = { .entry = *entry, .is_committed = is_committed };
 	uint32_t at = 0;
 
-	while (at < lane->anchor_count && lane->anchor[at].entry.seq < entry->seq)
+	while (at < lane->anchor_count && lane->anchor[at].seq < entry->seq)
 		at++;
-	if (at < lane->anchor_count && lane->anchor[at].entry.seq == entry->seq) {
-		if (is_committed || !lane->anchor[at].is_committed)
-			lane->anchor[at] = anchor;
-		return;
-	}
-	if (at == LANE_ANCHORS_MAX)
+	if (at == LANE_ANCHORS_MAX ||
+	    (at < lane->anchor_count && lane->anchor[at].seq == entry->seq))
 		return;
 	if (lane->anchor_count < LANE_ANCHORS_MAX)
 		lane->anchor_count++;
 	for (uint32_t i = lane->anchor_count - 1; i > at; i--)
 		lane->anchor[i] = lane->anchor[i - 1];
-	lane->anchor[at] = anchor;
+	lane->anchor[at] = *entry;
 }
 
 static bool lane_slot_has_committed(const struct lane_slot *slot)
@@ -342,14 +359,14 @@ void lane_name(struct lane_set *set, struct lane *lane, const struct hs_cut_entr
 {
 	if (entry->seq <= lane->base.seq)
 		return;
-	if (entry->seq > lane->expected_seq)
+	if (is_committed && entry->seq > lane->expected_seq)
 		lane->expected_seq = entry->seq;
 	if (lane_is_in_ring(set, lane, entry->seq)) {
 		lane_name_walk(set, lane, *entry, is_committed);
-		return;
+	} else if (is_committed) {
+		lane_anchor_put(lane, entry);
+		lane_due(lane, set->now_ns);
 	}
-	lane_anchor_put(lane, entry, is_committed);
-	lane_due(lane, set->now_ns);
 }
 
 void lane_name_below(struct lane_set *set, struct lane *lane, const struct lane_branch *branch)
@@ -364,13 +381,13 @@ void lane_name_below(struct lane_set *set, struct lane *lane, const struct lane_
 
 static void lane_anchors_enter(struct lane_set *set, struct lane *lane)
 {
-	while (lane->anchor_count > 0 && lane->anchor[0].entry.seq <= lane->base.seq + set->ring) {
-		struct lane_anchor anchor = lane->anchor[0];
+	while (lane->anchor_count > 0 && lane->anchor[0].seq <= lane->base.seq + set->ring) {
+		struct hs_cut_entry anchor = lane->anchor[0];
 
 		lane->anchor_count--;
 		for (uint32_t i = 0; i < lane->anchor_count; i++)
 			lane->anchor[i] = lane->anchor[i + 1];
-		lane_name(set, lane, &anchor.entry, anchor.is_committed);
+		lane_name(set, lane, &anchor, true);
 	}
 	if (lane_is_in_ring(set, lane, lane->committed.seq))
 		lane_name(set, lane, &lane->committed, true);

@@ -24,8 +24,14 @@ struct lane_slot *lane_slot_open(const struct lane_set *set, struct lane *lane, 
 /* The branch with this digest, or NULL. */
 struct lane_branch *lane_slot_branch(struct lane_slot *slot, const struct crypto_hash *digest);
 
-/* The branch a batch should be completed for: the preferred one, else the owner's first. NULL: none. */
-struct lane_branch *lane_slot_target(struct lane_slot *slot);
+/* The named branch, or NULL. It may be a lying leader's invention: it never keeps others from being stored. */
+struct lane_branch *lane_slot_preferred(struct lane_slot *slot);
+
+/* Is some batch of this slot already complete? */
+bool lane_slot_is_bound(const struct lane_slot *slot);
+
+/* The branch that frames of the stream complete: preferred if it can be, else the first. NULL: none. */
+struct lane_branch *lane_slot_filling(struct lane_slot *slot);
 
 /* A new branch of the owner's (NULL: it has two already) or one that is only named (NULL: no room). */
 struct lane_branch *lane_slot_add_owner(struct lane_set *set, struct lane_slot *slot,
@@ -64,7 +70,10 @@ const struct lane_index_entry *lane_index_find(const struct lane_set *set, const
 /* Raises the tip as far as durable batches reach. True if it moved. */
 bool lane_tip_raise(struct lane_set *set, struct lane *lane);
 
-/* A proposal or committed block names this digest: prefer it, and its chain down to base. */
+/*
+ * A proposal or committed block names this digest: prefer it, and its chain down to base. Beyond
+ * the ring only a committed digest is remembered, as an anchor.
+ */
 void lane_name(struct lane_set *set, struct lane *lane, const struct hs_cut_entry *entry,
 	       bool is_committed);
 

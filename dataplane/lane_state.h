@@ -9,8 +9,9 @@
  * A branch is one digest at one (lane, seq). It is *named* when a valid
  * proposal or a committed block refers to it; the newest named branch of a slot
  * is its preferred one, and naming walks down the chain as far as it is known.
- * Digests beyond the ring wait as anchors; the gap below the lowest is walked
- * header by header.
+ * A name alone proves nothing until it is committed: the owner's batch is
+ * completed beside it. Committed digests beyond the ring wait as anchors; the
+ * gap below the lowest is walked header by header.
  */
 #ifndef QUORATE_DATAPLANE_LANE_STATE_H
 #define QUORATE_DATAPLANE_LANE_STATE_H
@@ -88,12 +89,6 @@ struct lane_claim {
 	uint64_t verified_map;
 };
 
-/* A digest named beyond the ring. */
-struct lane_anchor {
-	struct hs_cut_entry entry;
-	bool is_committed;
-};
-
 struct lane {
 	uint32_t id;
 	struct lane_slot *slots;
@@ -102,7 +97,7 @@ struct lane {
 	struct hs_cut_entry base;
 	struct hs_cut_entry committed;
 	struct hs_cut_entry tip;
-	struct lane_anchor anchor[LANE_ANCHORS_MAX]; /* rising seq, all beyond the ring */
+	struct hs_cut_entry anchor[LANE_ANCHORS_MAX]; /* committed; rising seq, all beyond the ring */
 	uint32_t anchor_count;
 	uint64_t anchor_asked_ns;
 	uint32_t anchor_asked_count;
