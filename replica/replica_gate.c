@@ -241,6 +241,11 @@ bool replica_gate_qc(struct replica_gate *gate, const struct hs_qc *qc)
 	return wire_verify_qc(gate->verifier, qc);
 }
 
+bool replica_gate_tc(struct replica_gate *gate, const struct hs_tc *tc)
+{
+	return wire_verify_tc(gate->verifier, tc);
+}
+
 bool replica_gate_block(struct replica_gate *gate, const struct hs_block *block)
 {
 	return wire_verify_block(gate->verifier, block);

@@ -90,6 +90,7 @@ void replica_gate_commits(struct replica_gate *gate, const struct hs_commit *com
 
 /* Recovery: are the certificates of a stored record or block good? */
 bool replica_gate_qc(struct replica_gate *gate, const struct hs_qc *qc);
+bool replica_gate_tc(struct replica_gate *gate, const struct hs_tc *tc);
 bool replica_gate_block(struct replica_gate *gate, const struct hs_block *block);
 
 uint64_t replica_gate_dropped(const struct replica_gate *gate, enum replica_gate_drop reason);

@@ -217,6 +217,8 @@ int replica_recover_safety(struct replica *replica, struct replica_gate *gate, c
 	recover->has_record = replica_gate_qc(gate, &recover->record.high_qc);
 	recover->is_intent_valid = recover->record.intent_view > 0 &&
 				   replica_gate_qc(gate, &recover->record.intent_justify);
+	recover->is_entry_valid = recover->record.has_entry_tc &&
+				  replica_gate_tc(gate, &recover->record.entry_tc);
 	return 0;
 }
 
@@ -360,6 +362,7 @@ void replica_recover_start(struct replica *replica)
 	recover_uncommitted(replica);
 	start.record = recover->has_record ? &recover->record : NULL;
 	start.intent_justify_is_valid = recover->is_intent_valid;
+	start.entry_tc_is_valid = recover->is_entry_valid;
 	start.blocks = recover->start_block;
 	start.block_count = recover->start_count;
 	start.committed = recover->has_committed ? &recover->committed : NULL;

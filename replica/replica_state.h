@@ -228,6 +228,7 @@ struct replica_recover {
 	struct hs_record record;
 	bool has_record;
 	bool is_intent_valid;
+	bool is_entry_valid;
 	struct hs_block committed;
 	bool has_committed;
 	struct hs_block *start_block; /* HS_BLOCKS_MAX, parents first */
