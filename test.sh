@@ -109,8 +109,8 @@ configure() {
 	local folder=build/$1 compiler=$2 log=$logs/configure-$1.log
 	shift 2
 	if [ -f "$folder/build.ninja" ]; then
-		CC=$compiler timeout 300 meson setup --reconfigure "$folder" "$@" >"$log" 2>&1 9>&- &&
-			return 0
+		CC=$compiler timeout 300 meson setup --reconfigure "$folder" "$@" \
+			>"$log" 2>&1 9>&- && return 0
 	fi
 	rm -rf "$folder"
 	CC=$compiler timeout 300 meson setup "$folder" "$@" >"$log" 2>&1 9>&-
@@ -131,13 +131,15 @@ build() {
 	say "build: $name"
 	if ! configure "$@"; then
 		tail -n 20 "$logs/configure-$name.log"
-		add failed "$name/build/configure" $((SECONDS - start)) "see build/test-logs/configure-$name.log"
+		add failed "$name/build/configure" $((SECONDS - start)) \
+			"see build/test-logs/configure-$name.log"
 		return 1
 	fi
 	note_skipped "$name"
 	if ! timeout 1800 ninja -C "build/$name" >"$log" 2>&1 9>&-; then
 		grep -E -A 6 'error:|FAILED|undefined reference' "$log" | head -n 60
-		add failed "$name/build/compile" $((SECONDS - start)) "see build/test-logs/build-$name.log"
+		add failed "$name/build/compile" $((SECONDS - start)) \
+			"see build/test-logs/build-$name.log"
 		return 1
 	fi
 	say "build: $name done in $((SECONDS - start)) s"
@@ -201,7 +203,8 @@ run_integration() {
 		if [ $code -eq 124 ] || [ $code -eq 137 ]; then
 			add failed "$name" $((SECONDS - start)) "not done after $bound s"
 		else
-			add failed "$name" $((SECONDS - start)) "exit code $code, see ${log#"$root"/}"
+			add failed "$name" $((SECONDS - start)) \
+				"exit code $code, see ${log#"$root"/}"
 		fi
 		;;
 	esac
@@ -244,7 +247,8 @@ if build gcc gcc "${options[@]}"; then
 	fi
 fi
 if wants_meson && [ "${suites[*]-}" != house ]; then
-	if build clang-asan clang "${options[@]}" -Db_sanitize=address,undefined -Db_lundef=false; then
+	options+=("-Db_sanitize=address,undefined" -Db_lundef=false)
+	if build clang-asan clang "${options[@]}"; then
 		# The house checks look at the sources; once is enough.
 		run_meson clang-asan --no-suite house --timeout-multiplier 4
 	fi

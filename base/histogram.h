@@ -26,7 +26,10 @@ void histogram_add_corrected(struct histogram *histogram, uint64_t value, uint64
 
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
-/* Returns an upper bound of the p-th percentile, p in parts per 100 000 (p99.9 = 99900); 0 if empty. */
+/*
+ * Returns an upper bound of the p-th percentile, p in parts per 100 000 (p99.9 = 99900); 0 if
+ * empty.
+ */
 uint64_t histogram_percentile(const struct histogram *histogram, uint32_t parts_per_100k);
 
 #endif

@@ -37,7 +37,10 @@ void crypto_aead_init(struct crypto_aead *aead, enum crypto_cipher cipher,
 void crypto_aead_seal(const struct crypto_aead *aead, uint64_t counter, const void *header,
 		      size_t header_bytes, const void *bytes, size_t count, void *ret_sealed);
 
-/* `count` includes the tag; writes count - tag bytes. False, and nothing usable written, on a bad tag. */
+/*
+ * `count` includes the tag; writes count - tag bytes. False, and nothing usable written, on a bad
+ * tag.
+ */
 bool crypto_aead_open(const struct crypto_aead *aead, uint64_t counter, const void *header,
 		      size_t header_bytes, const void *sealed, size_t count, void *ret_bytes);
 

@@ -132,7 +132,8 @@ def check_microhttpd(root, files, findings):
 def check_tests(root, rooms, files, findings):
     table_name = "tests/unit/meson.build"
     table = house.read(root, table_name) if table_name in files else ""
-    rows = set(re.findall(r"\[\s*'(\w+)',\s*'(\w+)'", re.sub(r"#.*", "", table)))
+    rows = set(re.findall(r"^\s*(?:\w+ = \[)?\[\s*'(\w+)',\s*'(\w+)'", re.sub(r"#.*", "", table),
+                          re.MULTILINE))
     for room, test in sorted(rows):
         if f"tests/unit/{room}/{test}.c" not in files:
             findings.add("table", table_name, f"row ['{room}', '{test}'] has no file")
