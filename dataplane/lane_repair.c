@@ -105,9 +105,12 @@ static bool lane_lacks_owners(const struct lane *lane, struct lane_slot *slot,
 	return slot->stream != LANE_NONE || slot->seq <= lane_closed_seq(lane);
 }
 
-/* Which branch to ask for next; a named one and the owner's take turns. False: nothing is missing. */
+/*
+ * Which branch to ask for next, and which holder; false: nothing is missing. A named branch and
+ * the owner's take turns, and each of the two goes through all holders.
+ */
 static bool lane_lacks(const struct lane *lane, struct lane_slot *slot,
-		       struct lane_branch **ret_branch)
+		       struct lane_branch **ret_branch, uint32_t *ret_nth)
 {
 	struct lane_branch *preferred = lane_slot_preferred(slot);
 	struct lane_branch *owners;
@@ -115,8 +118,11 @@ static bool lane_lacks(const struct lane *lane, struct lane_slot *slot,
 	bool lacks_named = preferred && !preferred->is_bound && !preferred->is_void;
 
 	*ret_branch = lacks_named ? preferred : owners;
-	if (lacks_named && lacks_owners && slot->asked_count % 2 != 0)
-		*ret_branch = owners;
+	*ret_nth = slot->asked_count;
+	if (lacks_named && lacks_owners) {
+		*ret_branch = slot->asked_count % 2 != 0 ? owners : preferred;
+		*ret_nth = slot->asked_count / 2;
+	}
 	return lacks_named || lacks_owners;
 }
 
@@ -155,17 +161,29 @@ static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *
 }
 
 static void lane_repair_slot(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
-			     const struct lane_branch *branch, uint64_t *due_ns)
+			     const struct lane_branch *branch, uint32_t nth, uint64_t *due_ns)
 {
 	uint64_t slot_due_ns = lane_slot_due_ns(set, lane, slot);
 
 	if (set->now_ns >= slot_due_ns) {
-		if (lane_ask(set, lane, slot, branch,
-			     lane_holder(set, lane, slot->seq, slot->asked_count)))
+		if (lane_ask(set, lane, slot, branch, lane_holder(set, lane, slot->seq, nth)))
 			slot->asked_count++;
 		slot_due_ns = set->now_ns + set->config.repair_interval_ns;
 	}
 	*due_ns = units_min(*due_ns, slot_due_ns);
+}
+
+/* A named digest that nobody has, round after round; if it matters it is named again. */
+static void lane_repair_unname(struct lane_set *set, struct lane_slot *slot)
+{
+	struct lane_branch *preferred = lane_slot_preferred(slot);
+	uint32_t asks_max = LANE_NAMED_ROUNDS_MAX * set->config.replica_count;
+
+	if (!preferred || preferred->has_header || preferred->is_committed ||
+	    slot->asked_count < asks_max)
+		return;
+	lane_branch_forget(set, slot, preferred);
+	slot->asked_count = 0;
 }
 
 /* Frames of a batch that its owner never closed, it seems: a crash of his lost it. */
@@ -216,19 +234,21 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 	for (uint64_t seq = lane->base.seq + 1; seq <= end && fetches < LANE_FETCHES_MAX; seq++) {
 		struct lane_slot *slot = lane_slot_find(set, lane, seq);
 		struct lane_branch *branch;
+		uint32_t nth;
 
 		if (!slot && seq > lane_closed_seq(lane))
 			continue;
 		if (!lane_is_in_window(set, lane, seq))
 			continue;
 		slot = lane_slot_open(set, lane, seq);
-		if (!lane_lacks(lane, slot, &branch))
+		lane_repair_unname(set, slot);
+		if (!lane_lacks(lane, slot, &branch, &nth))
 			continue;
 		if (lane_repair_gives_up(set, lane, slot))
 			continue;
 		has_named |= slot->preferred != LANE_NONE;
 		fetches++;
-		lane_repair_slot(set, lane, slot, branch, &due_ns);
+		lane_repair_slot(set, lane, slot, branch, nth, &due_ns);
 	}
 	if (lane->anchor_count > 0 && !has_named)
 		lane_repair_anchor(set, lane, &due_ns);

@@ -30,6 +30,7 @@ enum {
 	LANE_WANTS_MAX = 32,        /* asked in one step */
 	LANE_FETCHES_MAX = 8,       /* batches of one lane asked for at once, oldest first */
 	LANE_OPEN_ASKS_MAX = 3,        /* about a batch nobody says is closed; then its frames go */
+	LANE_NAMED_ROUNDS_MAX = 8,     /* of all peers, about a digest named but not committed */
 	LANE_EVIDENCES_MAX = 4,     /* in one step */
 	LANE_ANNOUNCES_MAX = 2,     /* own headers resent to one peer and interval */
 	LANE_PIPELINE_MAX = 2,      /* own batches unacknowledged before closing waits for size */

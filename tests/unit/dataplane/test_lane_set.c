@@ -18,7 +18,7 @@
 
 enum {
 	NET_NODES = 4,
-	NET_SEQS_MAX = 512,   /* batches a lane in one run */
+	NET_SEQS_MAX = 512, /* batches a lane in one run */
 	NET_EVENTS_MAX = 16384,
 	NET_CUTS_MAX = 1024,
 	NET_FRAME_BYTES = 64,
@@ -84,6 +84,8 @@ struct net {
 	uint32_t double_ppm;
 	uint64_t delay_ns;
 	bool has_liar;
+	bool has_nonsense;
+	bool has_deaf; /* replica 0 answers no question: no other may depend on it (L6) */
 	uint64_t liar_seq;
 	struct hs_cut cut[NET_CUTS_MAX];
 	uint32_t cut_count; /* cut[0] is the empty one */
@@ -591,6 +593,22 @@ static void net_name(struct net *net, const struct hs_cut *cut)
 	}
 }
 
+/* A lying leader names batches that nobody ever made. */
+static void net_name_nonsense(struct net *net)
+{
+	static struct hs_cut cut;
+	uint32_t id = (uint32_t)prng_below(&net->prng, net_honest(net));
+	struct lane_input input = { .kind = LANE_INPUT_NAMED };
+
+	cut = net->cut[net->cut_count - 1];
+	for (uint32_t lane = 0; lane < NET_NODES; lane++) {
+		cut.lane[lane].seq += prng_below(&net->prng, 20);
+		prng_fill(&net->prng, &cut.lane[lane].digest, sizeof(cut.lane[lane].digest));
+	}
+	input.u.cut = &cut;
+	net_step(net, id, &input);
+}
+
 /* The scripted consensus: propose, wait for q votes (the liar votes for anything), commit. */
 static void net_consensus(struct net *net)
 {
@@ -611,16 +629,14 @@ static void net_consensus(struct net *net)
 	for (uint32_t id = 0; id < net_honest(net); id++)
 		votes += net->node[id].is_up &&
 					 lane_set_payload(net->node[id].set, parent,
-							  &net->proposed) ==
-						 LANE_PAYLOAD_READY ?
+							  &net->proposed) == LANE_PAYLOAD_READY ?
 				 1 :
 				 0;
 	if (votes < 3)
 		return;
-	net->commits_of_liar += net->has_liar && net->proposed.lane[NET_LIAR].seq >
-							 parent->lane[NET_LIAR].seq ?
-					1 :
-					0;
+	net->commits_of_liar +=
+		net->has_liar && net->proposed.lane[NET_LIAR].seq > parent->lane[NET_LIAR].seq ? 1 :
+												 0;
 	net->cut[net->cut_count++] = net->proposed;
 	net->is_proposed = false;
 }
@@ -681,6 +697,8 @@ static void net_handle(struct net *net, struct net_event *event)
 	case NET_INPUT:
 		if (net->has_liar && event->to == NET_LIAR)
 			break;
+		if (net->has_deaf && event->to == 0 && event->input.kind == LANE_INPUT_WANT)
+			break;
 		net_step(net, event->to, &event->input);
 		break;
 	case NET_DISK:
@@ -726,6 +744,8 @@ static void net_run(struct net *net, uint64_t end_ns, uint32_t client_ppm, uint3
 		}
 		if (net->has_liar && client_ppm > 0 && prng_chance(&net->prng, 30000))
 			net_liar(net);
+		if (net->has_nonsense && client_ppm > 0 && prng_chance(&net->prng, 20000))
+			net_name_nonsense(net);
 		if (prng_chance(&net->prng, 200000))
 			net_consensus(net);
 		while (net->event_count > 0) {
@@ -749,16 +769,18 @@ static void net_open(struct net *net, uint64_t seed)
 	net->cut_count = 1;
 	net->cut[0].lane_count = NET_NODES;
 	net->has_liar = prng_chance(&net->prng, 300000);
-	net->loss_ppm = prng_chance(&net->prng, 700000) ?
-				(uint32_t)prng_below(&net->prng, 250000) :
-				0;
+	net->has_nonsense = prng_chance(&net->prng, 300000);
+	net->has_deaf = !net->has_liar && prng_chance(&net->prng, 300000);
+	net->loss_ppm = prng_chance(&net->prng, 700000) ? (uint32_t)prng_below(&net->prng, 250000) :
+							  0;
 	net->double_ppm = prng_chance(&net->prng, 500000) ? 100000 : 0;
-	net->delay_ns = 1 + prng_below(&net->prng, prng_chance(&net->prng, 500000) ? 50000 :
-										      900000);
+	net->delay_ns =
+		1 + prng_below(&net->prng, prng_chance(&net->prng, 500000) ? 50000 : 900000);
 	for (uint32_t id = 0; id < NET_NODES; id++) {
 		struct lane_config config = net_config(id);
 
-		net->node[id].memory = aligned_alloc(64, (lane_set_footprint(&config) + 63) & ~63ul);
+		net->node[id].memory =
+			aligned_alloc(64, (lane_set_footprint(&config) + 63) & ~63ul);
 		net->node[id].buffers = aligned_alloc(4096, lane_set_buffer_bytes(&config));
 		memset(net->node[id].buffers, 0xa5, lane_set_buffer_bytes(&config));
 	}
@@ -783,20 +805,21 @@ static void net_close(struct net *net)
 static void net_check_end(struct net *net)
 {
 	const struct hs_cut *last = &net->cut[net->cut_count - 1];
+	uint32_t first = net->has_deaf ? 1 : 0; /* what only the deaf one holds may be lost */
 
 	UNIT_CHECK(net->cut_count > 2);
-	for (uint32_t id = 0; id < net_honest(net); id++) {
+	for (uint32_t id = first; id < net_honest(net); id++) {
 		struct lane_status status;
 
 		lane_set_status(net->node[id].set, &status);
 		UNIT_EQUAL(net->node[id].delivered, net->cut_count - 1);
 		UNIT_EQUAL(status.own_seq, last->lane[id].seq);
-		for (uint32_t lane = 0; lane < net_honest(net); lane++)
+		for (uint32_t lane = first; lane < net_honest(net); lane++)
 			UNIT_EQUAL(status.stored_seq[lane], last->lane[lane].seq);
-		if (!net->has_liar)
+		if (!net->has_liar && !net->has_deaf && !net->has_nonsense)
 			UNIT_EQUAL(status.buffers_used, 0);
 	}
-	for (uint32_t lane = 0; lane < net_honest(net); lane++)
+	for (uint32_t lane = first; lane < net_honest(net); lane++)
 		for (uint64_t seq = 1; seq < NET_SEQS_MAX; seq++)
 			UNIT_CHECK(crypto_hash_is_zero(&net->announced[lane][seq]) ||
 				   seq <= last->lane[lane].seq);
