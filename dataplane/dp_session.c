@@ -17,7 +17,7 @@ enum {
 #define PEER_SILENT_NS (2 * UNITS_NS_PER_S)
 #define CALL_NS (50 * UNITS_NS_PER_MS)
 #define CLIENT_IDLE_NS (60 * UNITS_NS_PER_S)
-#define RATE_MAX UINT64_C(4000000000)
+#define RATE_MAX UINT64_C(2000000000) /* three seconds of it fit an int64_t in nanotokens */
 
 static uint32_t power_of_two_above(uint64_t count)
 {

@@ -326,11 +326,28 @@ void session_peer_initiation(struct dp_session_table *table, const struct dp_net
 	peer->offered = index;
 }
 
+/* Both may have called at once and each prefer another session: what counts is to be heard on any. */
+static uint64_t heard_ns(const struct dp_session_table *table, const struct session_peer *peer)
+{
+	uint64_t heard = table->slot[peer->current].heard_ns;
+
+	if (peer->old != SESSION_NO_SLOT)
+		heard = units_max(heard, table->slot[peer->old].heard_ns);
+	return heard;
+}
+
+static bool is_out_of_use(const struct dp_session_table *table, const struct session_peer *peer,
+			  uint64_t now_ns)
+{
+	return peer->old != SESSION_NO_SLOT && now_ns >= peer->old_until_ns &&
+	       now_ns - table->slot[peer->old].heard_ns >= table->config.peer_silent_ns;
+}
+
 static uint64_t tick_session(struct dp_session_table *table, struct session_peer *peer,
 			     uint64_t now_ns)
 {
 	struct session_slot *slot = &table->slot[peer->current];
-	uint64_t silent_ns = slot->heard_ns + table->config.peer_silent_ns;
+	uint64_t silent_ns = heard_ns(table, peer) + table->config.peer_silent_ns;
 	uint64_t keepalive_ns = slot->sent_ns + table->config.keepalive_ns;
 
 	if (now_ns >= silent_ns) {
@@ -353,7 +370,7 @@ static uint64_t tick_peer(struct dp_session_table *table, struct session_peer *p
 
 	if (peer->current != SESSION_NO_SLOT)
 		next_ns = tick_session(table, peer, now_ns);
-	if (peer->old != SESSION_NO_SLOT && now_ns >= peer->old_until_ns)
+	if (is_out_of_use(table, peer, now_ns))
 		slot_release(table, &peer->old);
 	if (now_ns >= peer->call_ns)
 		call(table, peer, now_ns);

@@ -4,10 +4,13 @@
 #include "base/units.h"
 #include "dataplane/dp_session_table.h"
 
+/* A bucket holds one second and may owe one: after two it is full, whatever it was. */
+#define REFILL_NS_MAX (2 * UNITS_NS_PER_S)
+
 bool session_bucket_take(struct session_bucket *bucket, uint64_t rate, uint64_t cost,
 			 uint64_t now_ns)
 {
-	uint64_t passed_ns = units_min(now_ns - bucket->filled_ns, UNITS_NS_PER_S);
+	uint64_t passed_ns = units_min(now_ns - bucket->filled_ns, REFILL_NS_MAX);
 	int64_t full = (int64_t)(rate * UNITS_NS_PER_S);
 
 	if (rate == 0)
