@@ -2,8 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "base/err.h"
-#include "crypto/crypto_sign.h"
+#include "client/quorate.h"
 #include "mgmt/mgmt_cli.h"
 
 static enum mgmt_exit mgmt_print_help(const struct mgmt_verb *verb)
@@ -31,11 +30,11 @@ int main(int argc, char **argv)
 		return (int)mgmt_print_help(cli.verb);
 	signal(SIGPIPE, SIG_IGN);
 
-	int result = crypto_start();
+	int result = qr_start();
 
 	if (result != 0)
 		return (int)mgmt_cli_fail(&cli, MGMT_EXIT_FAILED, "reinstall libsodium",
-					  "cryptography does not start: %s", err_text(result));
+					  "cryptography does not start: %s", qr_error_text(result));
 	code = cli.verb->run(&cli);
 	if (fflush(stdout) != 0 && code == MGMT_EXIT_OK)
 		return MGMT_EXIT_FAILED;
