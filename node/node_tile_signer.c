@@ -34,7 +34,7 @@ static uint32_t signer_on_turn(void *memory, uint64_t now_ns)
 		struct dp_ring_header answer = { .kind = NODE_MESSAGE_SIGNED, .aux = request->aux };
 		struct crypto_signature signature;
 
-		crypto_sign(self->io.key, bytes, request->bytes, &signature);
+		crypto_sign_message(self->io.key, bytes, request->bytes, &signature);
 		if (!dp_ring_push(self->io.ret_signed, &answer, &signature, sizeof(signature)))
 			break;
 		dp_ring_release(self->io.requests);
