@@ -148,7 +148,10 @@ static void hs_propose(struct hs_core *core, const struct hs_block *block)
 	ensure(round);
 	round->proposal_count = 1;
 	round->proposal_id = block->id;
-	core->chain.node[index].payload = HS_PAYLOAD_STATE_READY;
+	/* A leader may propose what q others store; it votes, like all, once it stores that too. */
+	core->chain.node[index].payload = HS_PAYLOAD_STATE_WANTED;
+	hs_emit(core, HS_EFFECT_WANT_PAYLOAD)->u.block = &core->chain.block[index];
+	hs_chain_pin(&core->chain, index);
 	hs_safety_say(&core->safety, &(struct hs_pending){
 		.kind = HS_MESSAGE_PROPOSE,
 		.view = block->header.view,

@@ -59,7 +59,6 @@ static void core_sign(struct replica *replica, const struct hs_effect *effect)
 /* The lanes fetch what a valid proposal names; the answer follows when they have it. */
 static void core_want_payload(struct replica *replica, const struct hs_block *block)
 {
-	const struct hs_cut *parent = replica_cut_of(replica, &block->header.parent_id);
 	struct replica_payload *slot = NULL;
 
 	for (uint32_t i = 0; i < REPLICA_PAYLOADS_MAX; i++) {
@@ -70,11 +69,11 @@ static void core_want_payload(struct replica *replica, const struct hs_block *bl
 		if (!slot && (!payload->is_used || !hs_core_block(replica->core, &payload->id)))
 			slot = payload;
 	}
-	if (!slot || !parent)
+	if (!slot)
 		return;
 	slot->is_used = true;
 	slot->id = block->id;
-	hs_copy_cut(&slot->parent, parent);
+	slot->height = block->header.height;
 	hs_copy_cut(&slot->cut, &block->header.cut);
 	replica->lanes_changed = true;
 	replica_lane_cut(replica, LANE_INPUT_NAMED, &block->header.cut);
@@ -312,6 +311,10 @@ static bool core_answer_cut(struct replica *replica)
 	return true;
 }
 
+/*
+ * Rule 2.7 asks for every batch of the cut, not only for those above the parent's: a
+ * replica that missed the parent's batches fetches them before it votes again.
+ */
 static bool core_answer_payload(struct replica *replica)
 {
 	struct hs_input input = { .kind = HS_INPUT_PAYLOAD, .from = HS_REPLICA_NONE };
@@ -322,7 +325,11 @@ static bool core_answer_payload(struct replica *replica)
 
 		if (!payload->is_used)
 			continue;
-		verdict = lane_set_payload(replica->lanes, &payload->parent, &payload->cut);
+		if (payload->height <= replica->delivery.height) {
+			payload->is_used = false;
+			continue;
+		}
+		verdict = lane_set_payload(replica->lanes, &replica->delivery.cut, &payload->cut);
 		if (verdict == LANE_PAYLOAD_WAIT)
 			continue;
 		payload->is_used = false;

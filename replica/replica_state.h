@@ -161,7 +161,7 @@ struct replica_admitted {
 struct replica_payload {
 	bool is_used;
 	struct crypto_hash id;
-	struct hs_cut parent;
+	uint64_t height;
 	struct hs_cut cut;
 };
 

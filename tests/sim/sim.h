@@ -290,6 +290,9 @@ void sim_workload_init(struct sim *sim);
 void sim_workload_client(struct sim *sim, uint32_t client);
 void sim_workload_resend(struct sim *sim, uint32_t slot, uint32_t number);
 void sim_workload_receipt(struct sim *sim, uint32_t node, const struct replica_receipt *receipt);
+/* A replica says that a frame's numbers were all used before, and no longer knows where. */
+void sim_workload_known(struct sim *sim, uint32_t node, const struct crypto_public_key *key,
+			uint64_t first_seq);
 bool sim_workload_is_done(const struct sim *sim);
 uint32_t sim_client_of(const struct sim *sim, const struct crypto_public_key *key);
 

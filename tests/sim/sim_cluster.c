@@ -376,6 +376,9 @@ static void carry_out(struct sim *sim, struct sim_node *node, const struct repli
 		break;
 	case REPLICA_EFFECT_REFUSE:
 		sim->refusals++;
+		if (effect->u.refuse.reason == ERR_DUPLICATE)
+			sim_workload_known(sim, node->id, &effect->u.refuse.client,
+					   effect->u.refuse.first_seq);
 		break;
 	case REPLICA_EFFECT_FINAL:
 		node->delivered_height = effect->u.final.height;

@@ -273,20 +273,15 @@ void sim_workload_resend(struct sim *sim, uint32_t slot, uint32_t number)
 	watch(sim, frame);
 }
 
-/* f + 1 equal receipts make a frame final for its client. */
-void sim_workload_receipt(struct sim *sim, uint32_t node, const struct replica_receipt *receipt)
+static void answered(struct sim *sim, uint32_t node, uint32_t client, uint64_t first_seq)
 {
-	uint32_t client = sim_client_of(sim, &receipt->client);
 	struct sim_frame *frames = &sim->frames[client * CLIENT_FRAMES_MAX];
 	uint32_t quorum = hs_faulty_max(sim->knobs.n) + 1;
 
-	if (sim->is_chaos && prng_chance(&sim->prng, sim->knobs.receipt_loss_ppm))
-		return;
 	for (uint32_t i = 0; i < CLIENT_FRAMES_MAX; i++) {
 		struct sim_frame *frame = &frames[i];
 
-		if (!frame->is_used || frame->first_seq != receipt->first_seq ||
-		    frame->count != receipt->count)
+		if (!frame->is_used || frame->first_seq != first_seq)
 			continue;
 		frame->receipts |= UINT32_C(1) << node;
 		if ((uint32_t)__builtin_popcount(frame->receipts) < quorum)
@@ -296,6 +291,19 @@ void sim_workload_receipt(struct sim *sim, uint32_t node, const struct replica_r
 		sim->frames_final++;
 		return;
 	}
+}
+
+/* f + 1 equal answers make a frame final for its client. */
+void sim_workload_receipt(struct sim *sim, uint32_t node, const struct replica_receipt *receipt)
+{
+	if (!sim->is_chaos || !prng_chance(&sim->prng, sim->knobs.receipt_loss_ppm))
+		answered(sim, node, sim_client_of(sim, &receipt->client), receipt->first_seq);
+}
+
+void sim_workload_known(struct sim *sim, uint32_t node, const struct crypto_public_key *key,
+			uint64_t first_seq)
+{
+	answered(sim, node, sim_client_of(sim, key), first_seq);
 }
 
 bool sim_workload_is_done(const struct sim *sim)
