@@ -11,13 +11,6 @@ enum {
 	CLIENT_EXPIRES_HEIGHTS = 100000,
 	CLIENT_RESEND_MS = 250,
 	CLIENT_MAP_WORDS = 4,
-	CLIENT_CANDIDATES_SPARE = 2, /* beyond what receipts_needed - 1 liars can fill */
-};
-
-/* One result that some nodes told of a slot, or of a part of it; no nodes: free. */
-struct candidate {
-	struct wire_client_receipt receipt;
-	struct bitset nodes;
 };
 
 /* One frame that is not wholly settled. Slots lie in a ring, in rising order of numbers. */
@@ -27,7 +20,9 @@ struct slot {
 	uint32_t attempts;
 	uint64_t settled[CLIENT_MAP_WORDS];
 	uint32_t settled_count;
-	struct candidate *candidate;
+	/* By node, its last word (count 0: none yet): a new one takes back the old, so no liar crowds
+	 * out anybody. */
+	struct wire_client_receipt *word;
 	struct bitset refused_by;
 };
 
@@ -39,14 +34,13 @@ struct qr_client {
 	uint64_t next_seq;
 	uint64_t height;
 	uint32_t outstanding;
-	uint32_t candidates; /* per slot */
 
 	struct slot *slot; /* `config.window` of them: a frame has at least one number */
 	uint32_t slot_head;
 	uint32_t slot_count;
 	uint32_t fresh;    /* slots never sent are those from head + fresh on */
 	uint64_t sweep_ns; /* no older slot is due before */
-	struct candidate *candidate_pool;
+	struct wire_client_receipt *word_pool;
 
 	struct qr_event *event;
 	uint32_t event_max;
@@ -91,19 +85,18 @@ int qr_client_open(const struct qr_client_config *config, struct qr_client **ret
 	client->public_key = config->key->signing.public_key;
 	client->next_seq = client->config.next_seq;
 	client->height = client->config.height;
-	client->candidates = client->config.receipts_needed + CLIENT_CANDIDATES_SPARE;
 	client->event_max = 2 * client->config.window;
 	client->sweep_ns = UINT64_MAX;
 	client->slot = calloc(client->config.window, sizeof(*client->slot));
-	client->candidate_pool = calloc((size_t)client->config.window * client->candidates,
-					sizeof(*client->candidate_pool));
+	client->word_pool = calloc((size_t)client->config.window * config->node_count,
+				   sizeof(*client->word_pool));
 	client->event = calloc(client->event_max, sizeof(*client->event));
-	if (!client->slot || !client->candidate_pool || !client->event) {
+	if (!client->slot || !client->word_pool || !client->event) {
 		qr_client_close(client);
 		return ERR_MEMORY;
 	}
 	for (uint32_t i = 0; i < client->config.window; i++)
-		client->slot[i].candidate = client->candidate_pool + (size_t)i * client->candidates;
+		client->slot[i].word = client->word_pool + (size_t)i * config->node_count;
 	*ret_client = client;
 	return 0;
 }
@@ -113,7 +106,7 @@ void qr_client_close(struct qr_client *client)
 	if (!client)
 		return;
 	free(client->slot);
-	free(client->candidate_pool);
+	free(client->word_pool);
 	free(client->event);
 	free(client);
 }
@@ -143,10 +136,10 @@ static uint32_t client_room(const struct qr_client *client)
 static void client_keep(struct qr_client *client, const struct qr_frame *frame)
 {
 	struct slot *slot = slot_at(client, client->slot_count++);
-	struct candidate *candidate = slot->candidate;
+	struct wire_client_receipt *word = slot->word;
 
-	memset(candidate, 0, client->candidates * sizeof(*candidate));
-	*slot = (struct slot){ .frame = *frame, .candidate = candidate };
+	memset(word, 0, client->config.node_count * sizeof(*word));
+	*slot = (struct slot){ .frame = *frame, .word = word };
 	client->outstanding += frame->count;
 }
 
@@ -351,35 +344,28 @@ static bool receipts_are_equal(const struct wire_client_receipt *a,
 	       memcmp(a->ordered_map, b->ordered_map, sizeof(a->ordered_map)) == 0;
 }
 
-/*
- * Counts a node's word. A node has one word about a number: a new one takes back the
- * old, so receipts_needed - 1 liars cannot fill all candidates.
- */
-static struct candidate *slot_vote(struct qr_client *client, struct slot *slot, uint32_t node,
-				   const struct wire_client_receipt *receipt)
+/* Takes a node's word; returns how many nodes now say the same. */
+static uint32_t slot_hear(const struct qr_client *client, struct slot *slot, uint32_t node,
+			  const struct wire_client_receipt *receipt)
 {
-	struct candidate *chosen = NULL;
+	uint32_t equal = 0;
 
-	for (uint32_t i = 0; i < client->candidates; i++) {
-		struct candidate *c = &slot->candidate[i];
-		bool is_used = bitset_count(&c->nodes) > 0;
+	slot->word[node] = *receipt;
+	for (uint32_t i = 0; i < client->config.node_count; i++)
+		equal += receipts_are_equal(&slot->word[i], receipt) ? 1 : 0;
+	return equal;
+}
 
-		if (is_used && receipts_are_equal(&c->receipt, receipt)) {
-			chosen = c;
-			continue;
-		}
-		if (is_used && c->receipt.first_seq < receipt->first_seq + receipt->count &&
-		    receipt->first_seq < c->receipt.first_seq + c->receipt.count)
-			bitset_remove(&c->nodes, node);
-	}
-	for (uint32_t i = 0; !chosen && i < client->candidates; i++)
-		if (bitset_count(&slot->candidate[i].nodes) == 0)
-			chosen = &slot->candidate[i];
-	if (!chosen)
-		return NULL;
-	chosen->receipt = *receipt;
-	bitset_add(&chosen->nodes, node);
-	return chosen;
+static bool slot_wants(const struct slot *slot, const struct wire_client_receipt *receipt)
+{
+	uint64_t base = receipt->first_seq - slot->frame.first_seq;
+
+	if (receipt->count > slot->frame.count || base > slot->frame.count - receipt->count)
+		return false;
+	for (uint32_t i = 0; i < receipt->count; i++)
+		if (!slot_is_settled(slot, (uint32_t)base + i))
+			return true;
+	return false;
 }
 
 static void client_on_receipt(struct qr_client *client, uint32_t node,
@@ -387,13 +373,9 @@ static void client_on_receipt(struct qr_client *client, uint32_t node,
 {
 	struct slot *slot = client_find(client, receipt->first_seq);
 	struct qr_event event = { .kind = QR_EVENT_FINAL };
-	struct candidate *candidate;
 
-	if (!slot || receipt->count > slot->frame.count ||
-	    receipt->first_seq - slot->frame.first_seq > slot->frame.count - receipt->count)
-		return;
-	candidate = slot_vote(client, slot, node, receipt);
-	if (!candidate || bitset_count(&candidate->nodes) < client->config.receipts_needed)
+	if (!slot || !slot_wants(slot, receipt) ||
+	    slot_hear(client, slot, node, receipt) < client->config.receipts_needed)
 		return;
 	event.first_seq = receipt->first_seq;
 	event.count = receipt->count;

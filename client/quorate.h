@@ -260,7 +260,10 @@ struct qr_cursor {
 	uint32_t index;
 };
 
-/* Called for each record, in order. Anything but 0 stops and is qr_tail()'s result. */
+/*
+ * Called for each record, in order. Anything but 0 stops and is qr_tail()'s result; the cursor then
+ * still stands before that record.
+ */
 typedef int (*qr_record_visit)(void *context, const struct qr_record *record);
 
 /*

@@ -168,7 +168,7 @@ static void changing_ones_mind_takes_the_old_word_back(void)
 	submit(1, 10);
 	drain(&sent);
 	for (uint64_t height = 1; height < 100; height++)
-		receipt(0, 1, 1, 1, height); /* one liar cannot fill the table */
+		receipt(0, 1, 1, 1, height); /* one liar crowds out nobody */
 	receipt(1, 1, 1, 1, 200);
 	receipt(2, 1, 1, 1, 99);
 	UNIT_REQUIRE(qr_client_event(client, &event)); /* 0 and 2 agree on 99 */
