@@ -240,9 +240,15 @@ void dp_net_forget(struct dp_net *net)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < net->entry_count; i++)
-		if (net->entry[i].state == DP_NET_STATIC)
-			net->entry[kept++] = net->entry[i];
+	for (uint32_t i = 0; i < net->entry_count; i++) {
+		struct dp_net_entry entry = net->entry[i];
+
+		if (entry.state == DP_NET_KNOWN)
+			continue;
+		entry.asked_ns = 0;
+		entry.tries = 0;
+		net->entry[kept++] = entry;
+	}
 	net->entry_count = kept;
 }
 

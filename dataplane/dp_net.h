@@ -111,7 +111,7 @@ bool dp_net_resolve(struct dp_net *net, uint32_t address, uint64_t now_ns, struc
  */
 uint32_t dp_net_arp_due(struct dp_net *net, uint64_t now_ns, uint8_t ret_frame[DP_NET_ARP_BYTES]);
 
-/* Forgets what was learnt: the link came up anew, perhaps with somebody else behind it. */
+/* Forgets what was learnt and asks anew: the link came up, perhaps with somebody else behind it. */
 void dp_net_forget(struct dp_net *net);
 
 /* Writes an announcement of our own address; when a link comes up. Returns its bytes. */
