@@ -123,7 +123,10 @@ void hs_on_certificate_answer(struct hs_core *core, uint32_t author)
 		bitset_add(&core->restart.answered, author);
 }
 
-/* A proposal of this view that was durable before the crash is said again, byte for byte. */
+/*
+ * The proposal of this view is said again, byte for byte, if this replica voted for it: only
+ * then was the record durable before anything left, so no other block of ours is in this view.
+ */
 static void hs_propose_again(struct hs_core *core)
 {
 	for (uint32_t i = 0; i < HS_BLOCKS_MAX; i++) {
@@ -133,6 +136,8 @@ static void hs_propose_again(struct hs_core *core)
 		if (node->is_used && !node->is_dead && i != core->chain.root && node->is_durable &&
 		    node->view == core->pacemaker.view &&
 		    node->view == core->safety.record.last_proposed_view &&
+		    node->view == core->safety.record.last_vote_view &&
+		    crypto_hash_equal(&node->id, &core->safety.record.last_vote_id) &&
 		    block->author == core->config.replica_id) {
 			hs_copy_block(&hs_send(core, HS_MESSAGE_PROPOSE, HS_REPLICA_ALL)->u.propose,
 				      block);
@@ -145,9 +150,8 @@ void hs_restart_advance(struct hs_core *core)
 {
 	struct hs_restart *restart = &core->restart;
 
-	if (!restart->is_recovering ||
-	    (bitset_count(&restart->answered) + 1 < core->quorum.size &&
-	     core->now_ns < restart->over_ns))
+	if (!restart->is_recovering || (bitset_count(&restart->answered) + 1 < core->quorum.size &&
+					core->now_ns < restart->over_ns))
 		return;
 	restart->is_recovering = false;
 	if (!hs_timeout_restore(core))

@@ -59,6 +59,7 @@ static void core_sign(struct replica *replica, const struct hs_effect *effect)
 /* The lanes fetch what a valid proposal names; the answer follows when they have it. */
 static void core_want_payload(struct replica *replica, const struct hs_block *block)
 {
+	const struct hs_cut *parent = replica_cut_of(replica, &block->header.parent_id);
 	struct replica_payload *slot = NULL;
 
 	for (uint32_t i = 0; i < REPLICA_PAYLOADS_MAX; i++) {
@@ -69,11 +70,12 @@ static void core_want_payload(struct replica *replica, const struct hs_block *bl
 		if (!slot && (!payload->is_used || !hs_core_block(replica->core, &payload->id)))
 			slot = payload;
 	}
-	if (!slot)
+	if (!slot || !parent)
 		return;
 	slot->is_used = true;
 	slot->id = block->id;
 	slot->height = block->header.height;
+	hs_copy_cut(&slot->parent, parent);
 	hs_copy_cut(&slot->cut, &block->header.cut);
 	replica->lanes_changed = true;
 	replica_lane_cut(replica, LANE_INPUT_NAMED, &block->header.cut);
@@ -329,7 +331,10 @@ static bool core_answer_payload(struct replica *replica)
 			payload->is_used = false;
 			continue;
 		}
-		verdict = lane_set_payload(replica->lanes, &replica->delivery.cut, &payload->cut);
+		verdict = lane_set_payload(replica->lanes, &payload->parent, &payload->cut);
+		if (verdict == LANE_PAYLOAD_READY &&
+		    !lane_set_is_stored(replica->lanes, &replica->delivery.cut, &payload->cut))
+			continue;
 		if (verdict == LANE_PAYLOAD_WAIT)
 			continue;
 		payload->is_used = false;

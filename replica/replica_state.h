@@ -162,6 +162,7 @@ struct replica_payload {
 	bool is_used;
 	struct crypto_hash id;
 	uint64_t height;
+	struct hs_cut parent;
 	struct hs_cut cut;
 };
 
