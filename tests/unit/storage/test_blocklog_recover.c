@@ -202,6 +202,27 @@ static void a_record_of_the_other_log_is_not_accepted(void)
 	fixture_end(&f);
 }
 
+/* An old version of a page comes back: valid in itself, and in the right place. */
+static void a_page_rolled_back_breaks_the_chain(void)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t old[BLOCKLOG_PAGE_BYTES];
+	struct fixture f;
+	uint64_t place;
+
+	fixture_start(&f, 1);
+	fixture_fill(&f, BLOCKLOG_LANE, 3);
+	place = f.position[2];
+	UNIT_EQUAL(blocklog_sync_read(f.store, BLOCKLOG_AREA_LANE, 0, place, old, sizeof(old)), 0);
+	flip(&f, BLOCKLOG_LANE, place);
+	UNIT_EQUAL(fixture_open(&f), 0);
+	fixture_fill(&f, BLOCKLOG_LANE, 3);
+	UNIT_EQUAL(f.position[3], place);
+	UNIT_EQUAL(fixture_open(&f), 0);
+	UNIT_EQUAL(blocklog_sync_write(f.store, BLOCKLOG_AREA_LANE, 0, place, old, sizeof(old)), 0);
+	UNIT_EQUAL(fixture_open(&f), ERR_CORRUPT);
+	fixture_end(&f);
+}
+
 static void a_missing_segment_is_damage(void)
 {
 	struct fixture f;
@@ -337,7 +358,8 @@ UNIT_SUITE("blocklog_recover", UNIT_TEST(damage_before_the_last_group_is_never_c
 	   UNIT_TEST(a_lost_write_is_found), UNIT_TEST(a_misdirected_write_is_found),
 	   UNIT_TEST(a_record_copied_to_another_place_is_not_accepted),
 	   UNIT_TEST(a_record_of_the_other_log_is_not_accepted),
-	   UNIT_TEST(a_missing_segment_is_damage), UNIT_TEST(what_was_cut_never_comes_back),
+	   UNIT_TEST(a_page_rolled_back_breaks_the_chain), UNIT_TEST(a_missing_segment_is_damage),
+	   UNIT_TEST(what_was_cut_never_comes_back),
 	   UNIT_TEST(a_cursor_started_anywhere_reads_on_over_segment_ends),
 	   UNIT_TEST(a_cursor_may_start_where_the_last_one_ended),
 	   UNIT_TEST(a_cursor_at_no_record_reports_damage_not_a_record))

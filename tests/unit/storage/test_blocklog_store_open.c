@@ -328,10 +328,11 @@ static void random_crashes_one_after_the_other_lose_nothing_that_was_done(void)
 static void what_recovery_read_after_a_kill_survives_a_power_cut(void)
 {
 	uint32_t more_than_done = 0;
+	uint32_t newer_than_done = 0;
 
-	for (uint64_t seed = 1; seed < 60; seed++) {
+	for (uint64_t seed = 1; seed < 200; seed++) {
 		struct fixture f;
-		uint64_t records;
+		struct blocklog_recovery first;
 
 		crash_start(&f, seed);
 		load(&f, 2);
@@ -342,13 +343,17 @@ static void what_recovery_read_after_a_kill_survives_a_power_cut(void)
 		sim_disk_kill(f.disk);
 		UNIT_EQUAL(fixture_open(&f), 0);
 		UNIT_CHECK(holds_everything_done(&f));
-		records = blocklog_store_recovery(f.store)->records[BLOCKLOG_LANE];
-		more_than_done += records > 3;
+		first = *blocklog_store_recovery(f.store);
+		more_than_done += first.records[BLOCKLOG_LANE] > 3;
+		newer_than_done += first.records[BLOCKLOG_SAFETY] > 3;
 		sim_disk_crash(f.disk);
 		UNIT_EQUAL(fixture_open(&f), 0);
-		UNIT_EQUAL(blocklog_store_recovery(f.store)->records[BLOCKLOG_LANE], records);
+		for (uint32_t log = 0; log < BLOCKLOG_LOG_COUNT; log++)
+			UNIT_EQUAL(blocklog_store_recovery(f.store)->records[log],
+				   first.records[log]);
 		fixture_end(&f);
 	}
+	UNIT_CHECK(newer_than_done > 0);
 	UNIT_CHECK(more_than_done > 0);
 }
 
@@ -431,6 +436,49 @@ static void an_unreadable_next_slot_makes_an_observer_not_an_older_record(void)
 	fixture_end(&f);
 }
 
+/* Puts another history's record 3 over some copies of this one's. */
+static void rewrite_third(struct fixture *f, bool both_copies, uint32_t appended_after)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t slot[BLOCKLOG_SAFETY_SLOT_BYTES];
+
+	safety_start(f, 3);
+	UNIT_EQUAL(blocklog_sync_read(f->store, BLOCKLOG_AREA_SAFETY, 0,
+				      blocklog_safety_offset(3, 0), slot, sizeof(slot)),
+		   0);
+	spoil_copy(f, 3, 0);
+	spoil_copy(f, 3, 1);
+	UNIT_EQUAL(fixture_open(f), 0);
+	fixture_fill(f, BLOCKLOG_SAFETY, 1 + appended_after);
+	UNIT_EQUAL(fixture_open(f), 0);
+	for (uint32_t copy = both_copies ? 0 : 1; copy < BLOCKLOG_SAFETY_COPIES; copy++)
+		UNIT_EQUAL(blocklog_sync_write(f->store, BLOCKLOG_AREA_SAFETY, 0,
+					       blocklog_safety_offset(3, copy), slot, sizeof(slot)),
+			   0);
+	UNIT_EQUAL(fixture_open(f), 0);
+}
+
+static void two_newest_records_that_differ_make_an_observer(void)
+{
+	struct fixture f;
+	const void *bytes;
+	size_t count;
+
+	rewrite_third(&f, false, 0);
+	UNIT_EQUAL(blocklog_store_safety(f.store, &bytes, &count), ERR_NOT_FOUND);
+	fixture_end(&f);
+}
+
+static void a_newest_record_that_does_not_follow_the_one_before_makes_an_observer(void)
+{
+	struct fixture f;
+	const void *bytes;
+	size_t count;
+
+	rewrite_third(&f, true, 1);
+	UNIT_EQUAL(blocklog_store_safety(f.store, &bytes, &count), ERR_NOT_FOUND);
+	fixture_end(&f);
+}
+
 static void a_safety_record_is_never_written_over_the_newest_one(void)
 {
 	struct fixture f;
@@ -469,4 +517,6 @@ UNIT_SUITE("blocklog_store_open", UNIT_TEST(a_formatted_store_opens_empty_with_r
 	   UNIT_TEST(the_slots_wrap_round_and_the_newest_record_is_found),
 	   UNIT_TEST(without_any_readable_safety_record_the_node_is_an_observer),
 	   UNIT_TEST(an_unreadable_next_slot_makes_an_observer_not_an_older_record),
+	   UNIT_TEST(two_newest_records_that_differ_make_an_observer),
+	   UNIT_TEST(a_newest_record_that_does_not_follow_the_one_before_makes_an_observer),
 	   UNIT_TEST(a_safety_record_is_never_written_over_the_newest_one))

@@ -318,6 +318,26 @@ static void safety_records_of_one_turn_share_the_newest_one(void)
 	fixture_end(&f);
 }
 
+static void safety_records_are_written_one_after_the_other(void)
+{
+	struct fixture f;
+	struct blocklog_done done[4];
+	uint64_t writes;
+
+	quiet_start(&f, 16);
+	writes = sim_disk_writes(f.disk);
+	for (uint32_t i = 0; i < 10; i++) {
+		UNIT_EQUAL(fixture_append(&f, BLOCKLOG_SAFETY), 0);
+		UNIT_EQUAL(blocklog_store_turn(f.store, done, 4), 0);
+		UNIT_EQUAL(sim_disk_writes(f.disk) - writes, 2);
+	}
+	fixture_settle(&f);
+	UNIT_EQUAL(sim_disk_writes(f.disk) - writes, 4);
+	UNIT_EQUAL(f.done_count, 10);
+	UNIT_CHECK(f.done_in_order);
+	fixture_end(&f);
+}
+
 UNIT_SUITE("blocklog_store_turn", UNIT_TEST(a_turn_costs_one_durable_submission_a_log),
 	   UNIT_TEST(submissions_equal_group_commits_under_any_load),
 	   UNIT_TEST(nothing_is_done_before_the_device_said_so),
@@ -331,4 +351,5 @@ UNIT_SUITE("blocklog_store_turn", UNIT_TEST(a_turn_costs_one_durable_submission_
 	   UNIT_TEST(a_retired_store_still_reads),
 	   UNIT_TEST(a_store_that_failed_recovers_all_that_was_done),
 	   UNIT_TEST(a_full_disk_stops_appends_and_they_resume_when_there_is_space),
-	   UNIT_TEST(safety_records_of_one_turn_share_the_newest_one))
+	   UNIT_TEST(safety_records_of_one_turn_share_the_newest_one),
+	   UNIT_TEST(safety_records_are_written_one_after_the_other))
