@@ -188,7 +188,8 @@ static uint32_t hs_chain_make_room(struct hs_chain *chain, const struct hs_chain
 				is_protected[i] = false;
 		victim = hs_chain_victim(chain, is_protected, true);
 	}
-	if (victim == HS_NODE_NONE && (!for_orphan || hs_chain_orphan_count(chain) < HS_ORPHANS_MAX))
+	if (victim == HS_NODE_NONE &&
+	    (!for_orphan || hs_chain_orphan_count(chain) < HS_ORPHANS_MAX))
 		victim = hs_chain_victim(chain, is_protected, false);
 	if (victim != HS_NODE_NONE)
 		hs_chain_remove(chain, victim);

@@ -9,8 +9,8 @@
 void hs_copy_qc(struct hs_qc *ret_qc, const struct hs_qc *qc)
 {
 	ensure(qc->count <= HS_QUORUM_MAX);
-	memcpy(ret_qc, qc, offsetof(struct hs_qc, signature) +
-				   qc->count * sizeof(struct crypto_signature));
+	memcpy(ret_qc, qc,
+	       offsetof(struct hs_qc, signature) + qc->count * sizeof(struct crypto_signature));
 }
 
 void hs_copy_tc(struct hs_tc *ret_tc, const struct hs_tc *tc)

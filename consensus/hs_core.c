@@ -159,8 +159,7 @@ static void hs_on_persisted(struct hs_core *core, uint64_t ticket)
 static void hs_on_signed(struct hs_core *core, uint64_t request,
 			 const struct crypto_signature *signature)
 {
-	const struct hs_pending *pending =
-		hs_safety_on_signed(&core->safety, request, signature);
+	const struct hs_pending *pending = hs_safety_on_signed(&core->safety, request, signature);
 
 	if (pending && pending->kind == HS_MESSAGE_PROPOSE)
 		hs_on_proposal_signed(core, pending);
@@ -270,8 +269,8 @@ static void hs_advance(struct hs_core *core)
 	hs_statements_advance(core);
 	hs_vote_advance(core);
 	hs_persist_advance(core);
-	hs_commit_vote_advance(core);
 	hs_finality_advance(core);
+	hs_commit_vote_advance(core);
 	hs_propose_advance(core);
 	hs_timer_advance(core);
 	hs_repeat_advance(core);
@@ -279,8 +278,7 @@ static void hs_advance(struct hs_core *core)
 	hs_record_flush(core);
 }
 
-int hs_core_step(struct hs_core *core, const struct hs_input *input,
-		 struct hs_effects *ret_effects)
+int hs_core_step(struct hs_core *core, const struct hs_input *input, struct hs_effects *ret_effects)
 {
 	int err;
 

@@ -41,45 +41,47 @@
 struct hs_core;
 
 enum {
-	HS_BLOCKS_MAX = 64,   /* uncommitted blocks kept */
+	HS_BLOCKS_MAX = 64,                      /* uncommitted blocks kept */
 	HS_EFFECTS_MAX = 2 * HS_BLOCKS_MAX + 32, /* the most one step can cause */
 	HS_VIEWS_AHEAD_MAX = 64, /* votes and timeouts beyond this window are dropped (rule A) */
 };
 
 struct hs_config {
 	struct crypto_hash chain_id;
-	struct crypto_hash set_hash; /* of the epoch's validator set */
+	struct crypto_hash set_hash;   /* of the epoch's validator set */
 	struct crypto_hash genesis_id; /* id of the block at height 0; its QC is virtual, view 0 */
 	uint64_t genesis_time_ns;
 	uint64_t epoch;
 	uint32_t replica_id;
-	uint32_t replica_count; /* 1 or at least 4, at most HS_REPLICAS_MAX; also the lane count */
-	uint64_t delta_ns;      /* network delay bound; base view timer = max(3 delta, 4 p99) */
+	uint32_t replica_count;  /* 1 or at least 4, at most HS_REPLICAS_MAX; also the lane count */
+	uint64_t delta_ns;       /* network delay bound; base view timer = max(3 delta, 4 p99) */
 	uint64_t timeout_max_ns; /* back-off stops here (1 s) */
-	uint64_t heartbeat_ns;  /* an empty block at least this often when idle */
+	uint64_t heartbeat_ns;   /* an empty block at least this often when idle */
 	uint64_t block_interval_min_ns; /* floor while under load; adapts upward (§6) */
-	uint64_t clock_skew_max_ns; /* 500 ms: rule P(1) */
+	uint64_t clock_skew_max_ns;     /* 500 ms: rule P(1) */
 };
 
 /* What START remembers. `record` NULL = observer: never votes (rule R). */
 struct hs_start {
-	const struct hs_record *record; /* its high_qc and intent_justify re-verified by the driver... */
-	bool intent_justify_is_valid;   /* ...with these verdicts; a bad high_qc means observer */
-	bool entry_tc_is_valid;         /* same, for record->entry_tc */
-	const struct hs_block *blocks;  /* durable uncommitted blocks, parents first; may be empty */
+	const struct hs_record
+		*record; /* its high_qc and intent_justify re-verified by the driver... */
+	bool intent_justify_is_valid;  /* ...with these verdicts; a bad high_qc means observer */
+	bool entry_tc_is_valid;        /* same, for record->entry_tc */
+	const struct hs_block *blocks; /* durable uncommitted blocks, parents first; may be empty */
 	uint32_t block_count;
-	const struct hs_block *committed; /* the committed block named by the record; NULL at genesis */
+	const struct hs_block
+		*committed; /* the committed block named by the record; NULL at genesis */
 };
 
 enum hs_input_kind {
-	HS_INPUT_START,     /* first input, once */
-	HS_INPUT_PROPOSE,   /* u.block: PROPOSE of leader(view), everything in it verified */
-	HS_INPUT_INTENT,    /* u.block: same, before its signatures were checked (rule D); optional */
-	HS_INPUT_BLOCK,     /* u.block: fetched by id; content-addressed, never voted for by itself */
+	HS_INPUT_START,   /* first input, once */
+	HS_INPUT_PROPOSE, /* u.block: PROPOSE of leader(view), everything in it verified */
+	HS_INPUT_INTENT,  /* u.block: same, before its signatures were checked (rule D); optional */
+	HS_INPUT_BLOCK,   /* u.block: fetched by id; content-addressed, never voted for by itself */
 	HS_INPUT_VOTE,
-	HS_INPUT_COMMIT,    /* from its author's session; signature unchecked */
+	HS_INPUT_COMMIT,          /* from its author's session; signature unchecked */
 	HS_INPUT_COMMITS_CHECKED, /* u.checked: answer to CHECK_COMMITS */
-	HS_INPUT_TIMEOUT,   /* its qc and entry, if present, are verified too */
+	HS_INPUT_TIMEOUT,         /* its qc and entry, if present, are verified too */
 	HS_INPUT_QC,
 	HS_INPUT_TC,
 	HS_INPUT_FC,        /* all signatures checked */
@@ -136,16 +138,16 @@ enum hs_effect_kind {
 	HS_EFFECT_PERSIST_BLOCK,  /* u.block with `ticket`; asked at most once a block */
 	HS_EFFECT_SIGN,           /* u.sign with `ticket` as request number */
 	HS_EFFECT_SEND,           /* u.message to `to` (one peer or HS_REPLICA_ALL) */
-	HS_EFFECT_WANT_PAYLOAD,   /* u.block: report READY once §2.7 holds for its cut against the parent's */
-	HS_EFFECT_WANT_CUT,       /* u.want_cut: leader of `view` asks what to propose */
-	HS_EFFECT_WANT_BLOCK,     /* u.want_block: fetch this header by id, `to` is a likely holder */
+	HS_EFFECT_WANT_PAYLOAD, /* u.block: report READY once §2.7 holds for its cut against the parent's */
+	HS_EFFECT_WANT_CUT,   /* u.want_cut: leader of `view` asks what to propose */
+	HS_EFFECT_WANT_BLOCK, /* u.want_block: fetch this header by id, `to` is a likely holder */
 	HS_EFFECT_WANT_CERTIFICATES, /* rule R: ask all peers for their newest certificates */
-	HS_EFFECT_COMMIT,         /* u.commit: next committed block, strictly rising heights */
-	HS_EFFECT_CHECK_COMMITS,  /* u.commits: check these COMMIT signatures off the path */
-	HS_EFFECT_PROOF,          /* u.fc: an FC with all signatures checked exists for this block */
-	HS_EFFECT_EVIDENCE,       /* u.evidence */
-	HS_EFFECT_DROPPED,        /* u.drop: counted, nothing else */
-	HS_EFFECT_OBSERVER,       /* this replica stopped voting for good; the driver raises an alarm */
+	HS_EFFECT_COMMIT,            /* u.commit: next committed block, strictly rising heights */
+	HS_EFFECT_CHECK_COMMITS,     /* u.commits: check these COMMIT signatures off the path */
+	HS_EFFECT_PROOF,    /* u.fc: an FC with all signatures checked exists for this block */
+	HS_EFFECT_EVIDENCE, /* u.evidence */
+	HS_EFFECT_DROPPED,  /* u.drop: counted, nothing else */
+	HS_EFFECT_OBSERVER, /* this replica stopped voting for good; the driver raises an alarm */
 };
 
 enum hs_drop {

@@ -41,8 +41,7 @@ static struct hs_want *hs_want_of(struct hs_core *core, const struct crypto_hash
 	return unused;
 }
 
-static void hs_ask(struct hs_core *core, const struct crypto_hash *id,
-		   const struct bitset *signers)
+static void hs_ask(struct hs_core *core, const struct crypto_hash *id, const struct bitset *signers)
 {
 	struct hs_want *want = hs_want_of(core, id);
 	struct hs_effect *effect;
@@ -98,14 +97,14 @@ static void hs_ask_for_proposal(struct hs_core *core)
 void hs_fetch_advance(struct hs_core *core)
 {
 	const struct hs_qc *high = &core->safety.record.high_qc;
-	const struct hs_finality *finality = &core->finality;
+	const struct hs_target *target = &core->finality.target;
 
 	for (uint32_t i = 0; i < HS_WANTS_MAX; i++)
 		core->want[i].is_current = false;
 	if (high->view > hs_root(core)->view)
 		hs_ask_below(core, &high->block_id, &high->signers);
-	if (finality->has_target)
-		hs_ask_below(core, &finality->target_id, NULL);
+	if (target->view != 0)
+		hs_ask_below(core, &target->id, NULL);
 	hs_ask_for_proposal(core);
 	for (uint32_t i = 0; i < HS_WANTS_MAX; i++)
 		if (!core->want[i].is_current)

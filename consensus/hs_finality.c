@@ -4,26 +4,38 @@
 #include "consensus/hs_state.h"
 #include "crypto/crypto_hash.h"
 
+static bool hs_is_reachable(const struct hs_core *core, const struct hs_target *target)
+{
+	uint32_t index = target->view == 0 ? HS_NODE_NONE :
+					     hs_chain_find(&core->chain, &target->id);
+
+	return index != HS_NODE_NONE && hs_chain_is_connected(&core->chain, index);
+}
+
+static void hs_raise(struct hs_target *target, const struct hs_target *other)
+{
+	bool is_proof = other->rule == HS_COMMIT_C2 || other->rule == HS_COMMIT_C3;
+
+	if (other->view > target->view)
+		*target = *other;
+	else if (is_proof && crypto_hash_equal(&other->id, &target->id))
+		target->rule = other->rule;
+}
+
 void hs_target(struct hs_core *core, uint64_t view, const struct crypto_hash *block_id,
 	       enum hs_commit_rule rule)
 {
 	struct hs_finality *finality = &core->finality;
-	bool is_proof = rule == HS_COMMIT_C2 || rule == HS_COMMIT_C3;
+	struct hs_target target = { .view = view, .id = *block_id, .rule = rule };
 
 	if (view <= hs_root(core)->view) {
-		if (is_proof && crypto_hash_equal(block_id, &hs_root(core)->id))
+		if (rule != HS_COMMIT_C1 && crypto_hash_equal(block_id, &hs_root(core)->id))
 			finality->is_tip_proven = true;
 		return;
 	}
-	if (finality->has_target && finality->target_view >= view) {
-		if (is_proof && crypto_hash_equal(block_id, &finality->target_id))
-			finality->target_rule = rule;
-		return;
-	}
-	finality->has_target = true;
-	finality->target_view = view;
-	finality->target_id = *block_id;
-	finality->target_rule = rule;
+	if (hs_is_reachable(core, &target))
+		hs_raise(&finality->near, &target);
+	hs_raise(&finality->target, &target);
 }
 
 static void hs_take_fc(struct hs_core *core, const struct hs_fc *fc)
@@ -112,8 +124,8 @@ void hs_try_c1(struct hs_core *core, uint64_t view, const struct crypto_hash *bl
 static void hs_retry_held(struct hs_core *core)
 {
 	uint64_t last = core->pacemaker.view;
-	uint64_t first = units_max(hs_root(core)->view + 1,
-				   last - units_min(last, HS_VIEWS_AHEAD_MAX - 1));
+	uint64_t first =
+		units_max(hs_root(core)->view + 1, last - units_min(last, HS_VIEWS_AHEAD_MAX - 1));
 
 	for (uint64_t view = first; view <= last; view++) {
 		const struct hs_round *round = hs_quorum_peek(&core->quorum, view);
@@ -149,7 +161,7 @@ void hs_on_commits_checked(struct hs_core *core, uint64_t view, const struct cry
 	hs_retry_held(core);
 }
 
-static void hs_commit_path(struct hs_core *core, uint32_t index)
+static void hs_commit_path(struct hs_core *core, uint32_t index, enum hs_commit_rule rule)
 {
 	struct hs_finality *finality = &core->finality;
 	struct hs_record *record = &core->safety.record;
@@ -162,31 +174,33 @@ static void hs_commit_path(struct hs_core *core, uint32_t index)
 		hs_persist_block(core, path[i]);
 		effect = hs_emit(core, HS_EFFECT_COMMIT);
 		effect->u.commit.block = &core->chain.block[path[i]];
-		effect->u.commit.rule =
-			i + 1 == count ? finality->target_rule : HS_COMMIT_ANCESTOR;
+		effect->u.commit.rule = i + 1 == count ? rule : HS_COMMIT_ANCESTOR;
 		hs_chain_pin(&core->chain, path[i]);
 	}
 	hs_chain_commit(&core->chain, index);
 	hs_pacemaker_on_commit(&core->pacemaker);
 	record->committed_height = hs_root(core)->height;
 	record->committed_id = hs_root(core)->id;
-	finality->is_tip_proven = finality->target_rule != HS_COMMIT_C1;
+	finality->is_tip_proven = rule != HS_COMMIT_C1;
 	finality->is_tip_checked = false;
 	finality->tip_since_ns = core->now_ns;
 	finality->certificates_asked_ns = 0;
-	finality->has_target = false;
+	if (finality->target.view <= hs_root(core)->view)
+		finality->target.view = 0;
+	if (finality->near.view <= hs_root(core)->view)
+		finality->near.view = 0;
 }
 
-static void hs_try_commit(struct hs_core *core)
+static bool hs_try_commit(struct hs_core *core, const struct hs_target *target)
 {
-	struct hs_finality *finality = &core->finality;
-	uint32_t index = finality->has_target ? hs_chain_find(&core->chain, &finality->target_id) :
-						HS_NODE_NONE;
+	uint32_t index;
 
-	if (index == HS_NODE_NONE || !hs_chain_is_connected(&core->chain, index))
-		return;
-	ensure(core->chain.node[index].view == finality->target_view);
-	hs_commit_path(core, index);
+	if (!hs_is_reachable(core, target))
+		return false;
+	index = hs_chain_find(&core->chain, &target->id);
+	ensure(core->chain.node[index].view == target->view);
+	hs_commit_path(core, index, target->rule);
+	return true;
 }
 
 static void hs_prove_tip(struct hs_core *core)
@@ -213,7 +227,8 @@ void hs_finality_advance(struct hs_core *core)
 {
 	struct hs_finality *finality = &core->finality;
 
-	hs_try_commit(core);
+	if (!hs_try_commit(core, &finality->target))
+		hs_try_commit(core, &finality->near);
 	if (finality->is_proof_due)
 		hs_emit(core, HS_EFFECT_PROOF)->u.fc = &finality->fc;
 	finality->is_proof_due = false;

@@ -30,17 +30,17 @@ static enum hs_drop hs_block_objection(const struct hs_core *core, const struct 
 uint32_t hs_accept_block(struct hs_core *core, const struct hs_block *block, bool is_proposal)
 {
 	const struct hs_qc *high = &core->safety.record.high_qc;
-	const struct hs_finality *finality = &core->finality;
+	const struct hs_target *target = &core->finality.target;
 	struct hs_chain_kept kept = { .id = { &high->block_id,
-					      finality->has_target ? &finality->target_id : NULL } };
+					      target->view != 0 ? &target->id : NULL } };
 	enum hs_drop objection = hs_block_objection(core, block);
 	uint32_t index = HS_NODE_NONE;
 	struct hs_node *node;
 
 	if (objection == HS_DROP_COUNT)
 		objection = hs_chain_insert(&core->chain, block, &kept, &index);
-	ensure(objection != HS_DROP_PARENT || !finality->has_target ||
-	       !crypto_hash_equal(&block->id, &finality->target_id));
+	ensure(objection != HS_DROP_PARENT || target->view == 0 ||
+	       !crypto_hash_equal(&block->id, &target->id));
 	if (objection != HS_DROP_COUNT) {
 		hs_drop(core, objection);
 		return HS_NODE_NONE;
@@ -67,7 +67,8 @@ static bool hs_is_wanted(const struct hs_core *core, const struct crypto_hash *i
 	const struct hs_qc *high = &core->safety.record.high_qc;
 
 	return (high->view > hs_root(core)->view && crypto_hash_equal(&high->block_id, id)) ||
-	       (core->finality.has_target && crypto_hash_equal(&core->finality.target_id, id)) ||
+	       (core->finality.target.view != 0 &&
+		crypto_hash_equal(&core->finality.target.id, id)) ||
 	       hs_chain_is_parent(&core->chain, id);
 }
 
@@ -138,7 +139,8 @@ void hs_on_propose(struct hs_core *core, const struct hs_block *block)
 		hs_drop(core, HS_DROP_JUSTIFY);
 		return;
 	}
-	if (core->pacemaker.view - proposed < HS_VIEWS_AHEAD_MAX && !hs_note_proposal(core, block)) {
+	if (core->pacemaker.view - proposed < HS_VIEWS_AHEAD_MAX &&
+	    !hs_note_proposal(core, block)) {
 		hs_drop(core, HS_DROP_EQUIVOCATION);
 		return;
 	}
@@ -155,10 +157,10 @@ void hs_on_intent(struct hs_core *core, const struct hs_block *block)
 	uint64_t view = block->header.view;
 
 	hs_safety_tidy(&core->safety);
-	if (!hs_may_act(core) || record->has_entry_tc || block->author != hs_core_leader(core, view) ||
-	    view < core->pacemaker.view || view - core->pacemaker.view > 1 ||
-	    view <= record->intent_view || !hs_rules_v_may_vote(record, view) ||
-	    hs_block_objection(core, block) != HS_DROP_COUNT)
+	if (!hs_may_act(core) || record->has_entry_tc ||
+	    block->author != hs_core_leader(core, view) || view < core->pacemaker.view ||
+	    view - core->pacemaker.view > 1 || view <= record->intent_view ||
+	    !hs_rules_v_may_vote(record, view) || hs_block_objection(core, block) != HS_DROP_COUNT)
 		return;
 	record->intent_view = view;
 	record->intent_id = block->id;
@@ -216,8 +218,7 @@ void hs_on_vote(struct hs_core *core, const struct hs_vote *vote, uint32_t from)
 	uint64_t view = core->pacemaker.view;
 	enum hs_count count;
 
-	if (vote->author >= core->config.replica_count ||
-	    vote->author == core->config.replica_id) {
+	if (vote->author >= core->config.replica_count || vote->author == core->config.replica_id) {
 		hs_drop(core, HS_DROP_DUPLICATE);
 		return;
 	}
@@ -257,9 +258,8 @@ static void hs_commit_blame(struct hs_core *core, const struct hs_commit *commit
 	struct hs_statement now =
 		hs_commit_statement(commit->view, &commit->block_id, &commit->signature);
 
-	if (said->has_timeout &&
-	    hs_rules_commit_contradicts_timeout(commit->view, said->timeout_view,
-						said->timeout_qc_view)) {
+	if (said->has_timeout && hs_rules_commit_contradicts_timeout(
+					 commit->view, said->timeout_view, said->timeout_qc_view)) {
 		struct hs_statement other = {
 			.kind = HS_MESSAGE_TIMEOUT,
 			.view = said->timeout_view,
@@ -298,8 +298,8 @@ static void hs_two_commits(struct hs_core *core, const struct hs_commit *commit)
 {
 	const struct hs_ballot *ballot =
 		hs_quorum_ballot(&core->quorum, commit->view, commit->author);
-	struct hs_statement first = hs_commit_statement(commit->view, &ballot->commit_id,
-							&ballot->commit_signature);
+	struct hs_statement first =
+		hs_commit_statement(commit->view, &ballot->commit_id, &ballot->commit_signature);
 	struct hs_statement second =
 		hs_commit_statement(commit->view, &commit->block_id, &commit->signature);
 

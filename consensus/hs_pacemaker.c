@@ -37,6 +37,39 @@ static uint64_t hs_pacemaker_start_ns(const struct hs_pacemaker *pacemaker,
 	return units_max(start_ns, units_add(pacemaker->last_block_ns, floor_ns));
 }
 
+/* The slowest recent view once the f slowest leaders are left out. */
+static uint64_t hs_pacemaker_p99_ns(const struct hs_pacemaker *pacemaker,
+				    const struct hs_config *config)
+{
+	_Static_assert(HS_SAMPLES_MAX <= 100, "the p99 of so few samples is their maximum");
+	bool is_left_out[HS_REPLICAS_MAX] = { false };
+	uint64_t slowest_ns = 0;
+
+	for (uint32_t k = 0; k <= hs_faulty_max(config->replica_count); k++) {
+		uint32_t slowest = 0;
+
+		slowest_ns = 0;
+		for (uint32_t i = 0; i < pacemaker->sample_count; i++) {
+			if (is_left_out[pacemaker->sample_leader[i]] ||
+			    pacemaker->sample_ns[i] < slowest_ns)
+				continue;
+			slowest_ns = pacemaker->sample_ns[i];
+			slowest = pacemaker->sample_leader[i];
+		}
+		is_left_out[slowest] = true;
+	}
+	return slowest_ns;
+}
+
+static uint64_t hs_pacemaker_measure(const struct hs_pacemaker *pacemaker,
+				     const struct hs_config *config)
+{
+	uint64_t base_ns = units_max(units_multiply(config->delta_ns, 3),
+				     units_multiply(hs_pacemaker_p99_ns(pacemaker, config), 4));
+
+	return units_max(units_min(base_ns, config->timeout_max_ns), 1);
+}
+
 static void hs_pacemaker_sample(struct hs_pacemaker *pacemaker, const struct hs_config *config,
 				uint64_t now_ns)
 {
@@ -44,11 +77,14 @@ static void hs_pacemaker_sample(struct hs_pacemaker *pacemaker, const struct hs_
 
 	if (!pacemaker->has_reason || now_ns <= start_ns)
 		return;
+	pacemaker->sample_leader[pacemaker->sample_next] =
+		(uint32_t)(pacemaker->view % config->replica_count);
 	pacemaker->sample_ns[pacemaker->sample_next] =
 		units_min(now_ns - start_ns, config->timeout_max_ns);
 	pacemaker->sample_next = (pacemaker->sample_next + 1) % HS_SAMPLES_MAX;
 	if (pacemaker->sample_count < HS_SAMPLES_MAX)
 		pacemaker->sample_count++;
+	pacemaker->base_ns = hs_pacemaker_measure(pacemaker, config);
 }
 
 static void hs_pacemaker_back_off(struct hs_pacemaker *pacemaker, const struct hs_config *config)
@@ -113,8 +149,7 @@ bool hs_pacemaker_is_silent(const struct hs_pacemaker *pacemaker, const struct h
 	uint64_t silent_views = hs_pacemaker_silent_views(config);
 	uint32_t active = 1;
 
-	if (member == config->replica_id ||
-	    hs_pacemaker_was_heard(pacemaker, member, silent_views))
+	if (member == config->replica_id || hs_pacemaker_was_heard(pacemaker, member, silent_views))
 		return false;
 	for (uint32_t i = 0; i < config->replica_count; i++)
 		if (i != config->replica_id && hs_pacemaker_was_heard(pacemaker, i, silent_views))
@@ -122,26 +157,14 @@ bool hs_pacemaker_is_silent(const struct hs_pacemaker *pacemaker, const struct h
 	return active >= hs_quorum(config->replica_count);
 }
 
-static uint64_t hs_pacemaker_sample_max(const struct hs_pacemaker *pacemaker)
-{
-	uint64_t max = 0;
-
-	for (uint32_t i = 0; i < pacemaker->sample_count; i++)
-		max = units_max(max, pacemaker->sample_ns[i]);
-	return max;
-}
-
 uint64_t hs_pacemaker_base_ns(const struct hs_pacemaker *pacemaker, const struct hs_config *config)
 {
-	_Static_assert(HS_SAMPLES_MAX <= 100, "the p99 of so few samples is their maximum");
-	uint64_t base_ns = units_max(units_multiply(config->delta_ns, 3),
-				     units_multiply(hs_pacemaker_sample_max(pacemaker), 4));
-
-	return units_max(units_min(base_ns, config->timeout_max_ns), 1);
+	return pacemaker->base_ns != 0 ? pacemaker->base_ns :
+					 hs_pacemaker_measure(pacemaker, config);
 }
 
-uint64_t hs_pacemaker_timer_ns(const struct hs_pacemaker *pacemaker,
-			       const struct hs_config *config, uint32_t leader)
+uint64_t hs_pacemaker_timer_ns(const struct hs_pacemaker *pacemaker, const struct hs_config *config,
+			       uint32_t leader)
 {
 	uint64_t base_ns = hs_pacemaker_base_ns(pacemaker, config);
 
@@ -175,8 +198,9 @@ uint64_t hs_pacemaker_block_interval_ns(const struct hs_pacemaker *pacemaker,
 		sum_ns = units_add(sum_ns, pacemaker->sample_ns[i]);
 	}
 	mean_ns = sum_ns / HS_SAMPLES_MAX;
-	return units_max(floor_ns, units_min(units_multiply(floor_ns, HS_INTERVAL_GROWTH_MAX),
-					     units_multiply(mean_ns - units_min(best_ns, mean_ns), 2)));
+	return units_max(floor_ns,
+			 units_min(units_multiply(floor_ns, HS_INTERVAL_GROWTH_MAX),
+				   units_multiply(mean_ns - units_min(best_ns, mean_ns), 2)));
 }
 
 bool hs_pacemaker_may_answer(struct hs_pacemaker *pacemaker, const struct hs_config *config,

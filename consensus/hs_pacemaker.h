@@ -20,9 +20,9 @@
 #include "consensus/hs_core.h"
 
 enum {
-	HS_SAMPLES_MAX = 64,      /* recent views whose duration is remembered */
-	HS_BACKOFF_ONE = 1024,    /* fixed point */
-	HS_SILENT_VIEWS_MIN = 8,  /* views without a word before a leader counts as silent */
+	HS_SAMPLES_MAX = 64,        /* recent views whose duration is remembered */
+	HS_BACKOFF_ONE = 1024,      /* fixed point */
+	HS_SILENT_VIEWS_MIN = 8,    /* views without a word before a leader counts as silent */
 	HS_INTERVAL_GROWTH_MAX = 8, /* the floor adapts up to this many times its minimum */
 };
 
@@ -33,13 +33,15 @@ struct hs_pacemaker {
 	struct hs_tc tc;          /* entry TC */
 	uint64_t backoff;         /* in 1/HS_BACKOFF_ONE */
 	uint64_t views_failed;
+	uint64_t base_ns; /* of the samples; 0: not computed yet */
 	uint64_t sample_ns[HS_SAMPLES_MAX];
+	uint32_t sample_leader[HS_SAMPLES_MAX];
 	uint32_t sample_count;
 	uint32_t sample_next;
 	bool has_reason;
 	uint64_t reason_since_ns;
-	uint64_t last_block_ns; /* a block was proposed or accepted here */
-	uint64_t heard_view[HS_REPLICAS_MAX]; /* our view when we last heard this member */
+	uint64_t last_block_ns;                /* a block was proposed or accepted here */
+	uint64_t heard_view[HS_REPLICAS_MAX];  /* our view when we last heard this member */
 	uint64_t answered_ns[HS_REPLICAS_MAX]; /* straggler answers: rate limit */
 };
 
@@ -59,13 +61,15 @@ void hs_pacemaker_hear(struct hs_pacemaker *pacemaker, uint32_t author);
 bool hs_pacemaker_is_silent(const struct hs_pacemaker *pacemaker, const struct hs_config *config,
 			    uint32_t member);
 
-/* max(3 delta, 4 p99), at most timeout_max. */
-uint64_t hs_pacemaker_base_ns(const struct hs_pacemaker *pacemaker,
-			      const struct hs_config *config);
+/*
+ * max(3 delta, 4 p99), at most timeout_max. The p99 leaves out the f slowest leaders: else one
+ * Byzantine leader, always a little faster than the timer, would stretch everybody's to the limit.
+ */
+uint64_t hs_pacemaker_base_ns(const struct hs_pacemaker *pacemaker, const struct hs_config *config);
 
 /* How long the current view may take from its timer's start; 0 for a silent leader's. */
-uint64_t hs_pacemaker_timer_ns(const struct hs_pacemaker *pacemaker,
-			       const struct hs_config *config, uint32_t leader);
+uint64_t hs_pacemaker_timer_ns(const struct hs_pacemaker *pacemaker, const struct hs_config *config,
+			       uint32_t leader);
 
 /* When the timer fires, or UINT64_MAX while it does not run. */
 uint64_t hs_pacemaker_deadline_ns(const struct hs_pacemaker *pacemaker,

@@ -48,10 +48,10 @@ static uint64_t hs_empty_due_ns(const struct hs_core *core)
 	if (config->heartbeat_ns != 0)
 		due_ns = units_add(pacemaker->last_block_ns, config->heartbeat_ns);
 	if (has_uncommitted)
-		due_ns = units_min(due_ns, pacemaker->entry == HS_ENTRY_TC ?
-						   pacemaker->entered_ns :
-						   units_add(pacemaker->entered_ns,
-							     config->delta_ns / 2));
+		due_ns = units_min(due_ns,
+				   pacemaker->entry == HS_ENTRY_TC ?
+					   pacemaker->entered_ns :
+					   units_add(pacemaker->entered_ns, config->delta_ns / 2));
 	if (!finality->is_tip_proven && finality->is_tip_checked)
 		due_ns = units_min(due_ns, units_add(finality->tip_since_ns, config->delta_ns));
 	return due_ns;
@@ -67,9 +67,9 @@ uint64_t hs_propose_due_ns(const struct hs_core *core)
 			       units_add(core->pacemaker.last_block_ns, core->config.heartbeat_ns) :
 			       UINT64_MAX;
 	due_ns = core->proposing.has_work ? core->now_ns : hs_empty_due_ns(core);
-	return units_max(due_ns,
-			 units_add(core->pacemaker.last_block_ns,
-				   hs_pacemaker_block_interval_ns(&core->pacemaker, &core->config)));
+	return units_max(
+		due_ns, units_add(core->pacemaker.last_block_ns,
+				  hs_pacemaker_block_interval_ns(&core->pacemaker, &core->config)));
 }
 
 void hs_propose_advance(struct hs_core *core)
@@ -153,12 +153,13 @@ static void hs_propose(struct hs_core *core, const struct hs_block *block)
 	hs_emit(core, HS_EFFECT_WANT_PAYLOAD)->u.block = &core->chain.block[index];
 	hs_chain_pin(&core->chain, index);
 	hs_safety_say(&core->safety, &(struct hs_pending){
-		.kind = HS_MESSAGE_PROPOSE,
-		.view = block->header.view,
-		.block_id = block->id,
-		.generation = core->proposing.allowed_generation,
-		.request = hs_sign(core, HS_MESSAGE_PROPOSE, block->header.view, &block->id, 0),
-	});
+					     .kind = HS_MESSAGE_PROPOSE,
+					     .view = block->header.view,
+					     .block_id = block->id,
+					     .generation = core->proposing.allowed_generation,
+					     .request = hs_sign(core, HS_MESSAGE_PROPOSE,
+								block->header.view, &block->id, 0),
+				     });
 }
 
 void hs_on_cut(struct hs_core *core, uint64_t view, const struct hs_cut *cut)

@@ -175,7 +175,8 @@ bool hs_quorum_commit_judge(struct hs_quorum *quorum, uint64_t view, uint32_t au
 
 	if (round->view != view || author >= quorum->replica_count ||
 	    bitset_has(&round->committed_good, author) ||
-	    (!bitset_has(&round->committed, author) && !bitset_has(&round->committed_held, author)) ||
+	    (!bitset_has(&round->committed, author) &&
+	     !bitset_has(&round->committed_held, author)) ||
 	    !crypto_hash_equal(&hs_quorum_cell(quorum, view, author)->commit_id, block_id))
 		return false;
 	bitset_remove(&round->committed_held, author);

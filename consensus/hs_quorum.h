@@ -47,7 +47,7 @@ struct hs_ballot {
 
 struct hs_quorum {
 	uint32_t replica_count;
-	uint32_t size; /* q */
+	uint32_t size;         /* q */
 	size_t ballots_offset; /* from this struct */
 	struct hs_round round[HS_ROUNDS_MAX];
 };

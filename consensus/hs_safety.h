@@ -36,12 +36,12 @@ struct hs_pending {
 };
 
 struct hs_safety {
-	struct hs_record record;  /* as it will be; what is durable may be older */
-	uint64_t generation;      /* of `record` */
+	struct hs_record record; /* as it will be; what is durable may be older */
+	uint64_t generation;     /* of `record` */
 	uint64_t generation_durable;
 	uint64_t generation_writing; /* 0: no write outstanding */
 	uint64_t ticket_writing;
-	uint64_t intent_generation; /* of the record that first held the intent */
+	uint64_t intent_generation;                   /* of the record that first held the intent */
 	struct hs_pending pending[HS_STATEMENTS_MAX]; /* oldest first */
 	uint32_t pending_count;
 };

@@ -17,11 +17,11 @@
 #include "consensus/hs_safety.h"
 
 enum {
-	HS_OUTBOX_MAX = 32,         /* messages one step can send */
-	HS_WANTS_MAX = 3,           /* blocks asked for at once */
+	HS_OUTBOX_MAX = 32,          /* messages one step can send */
+	HS_WANTS_MAX = 3,            /* blocks asked for at once */
 	HS_PROPOSALS_A_VIEW_MAX = 2, /* kept of an equivocating leader */
-	HS_COMMIT_LAG_MAX = 8,      /* COMMIT is useless for views further back */
-	HS_REPEAT_NS = 1000000,     /* VOTE and COMMIT are repeated after 1 ms (§6) */
+	HS_COMMIT_LAG_MAX = 8,       /* COMMIT is useless for views further back */
+	HS_REPEAT_NS = 1000000,      /* VOTE and COMMIT are repeated after 1 ms (§6) */
 };
 
 /* A statement of ours that is repeated once, and kept for stragglers. */
@@ -44,19 +44,24 @@ struct hs_restart {
 struct hs_proposing {
 	uint64_t asked_view; /* WANT_CUT outstanding; 0: none */
 	struct crypto_hash asked_parent;
-	uint64_t allowed_view; /* last_proposed was raised to it in this life */
+	uint64_t allowed_view;       /* last_proposed was raised to it in this life */
 	uint64_t allowed_generation; /* the record that holds it */
 	uint64_t done_view;
 	bool has_work;
 };
 
+/* A block that is committed as soon as its ancestors are here. */
+struct hs_target {
+	uint64_t view; /* 0: none */
+	struct crypto_hash id;
+	enum hs_commit_rule rule;
+};
+
 struct hs_finality {
-	bool has_target; /* commit this as soon as its ancestors are here */
-	uint64_t target_view;
-	struct crypto_hash target_id;
-	enum hs_commit_rule target_rule;
-	bool is_tip_proven; /* the root has an FC or a C2 */
-	bool is_tip_checked; /* its COMMITs were checked and do not make an FC */
+	struct hs_target target; /* the highest one; its ancestors are fetched */
+	struct hs_target near;   /* a lower one that is reachable now: catch-up below a known tip */
+	bool is_tip_proven;      /* the root has an FC or a C2 */
+	bool is_tip_checked;     /* its COMMITs were checked and do not make an FC */
 	uint64_t tip_since_ns;
 	bool has_fc;
 	bool is_proof_due; /* PROOF for `fc` not said yet: it follows the COMMIT */

@@ -318,8 +318,8 @@ static const char *hs_message_name(enum hs_message_kind kind)
 {
 	static const char *const names[] = {
 		[HS_MESSAGE_PROPOSE] = "propose", [HS_MESSAGE_VOTE] = "vote",
-		[HS_MESSAGE_COMMIT] = "commit",	  [HS_MESSAGE_TIMEOUT] = "timeout",
-		[HS_MESSAGE_QC] = "qc",		  [HS_MESSAGE_TC] = "tc",
+		[HS_MESSAGE_COMMIT] = "commit",   [HS_MESSAGE_TIMEOUT] = "timeout",
+		[HS_MESSAGE_QC] = "qc",           [HS_MESSAGE_TC] = "tc",
 		[HS_MESSAGE_FC] = "fc",
 	};
 

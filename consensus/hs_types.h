@@ -99,7 +99,7 @@ struct hs_block {
 	struct hs_qc justify;
 	bool has_tc;
 	struct hs_tc tc;
-	uint32_t author;                 /* leader of header.view */
+	uint32_t author;                   /* leader of header.view */
 	struct crypto_signature signature; /* the author's, over (epoch, view, id) */
 };
 

@@ -93,9 +93,8 @@ static void hs_timeout_blame(struct hs_core *core, const struct hs_timeout *time
 	struct hs_statement now =
 		hs_timeout_statement(timeout->view, timeout->qc_view, &timeout->signature);
 
-	if (said->commit_view != 0 &&
-	    hs_rules_commit_contradicts_timeout(said->commit_view, timeout->view,
-						timeout->qc_view)) {
+	if (said->commit_view != 0 && hs_rules_commit_contradicts_timeout(
+					      said->commit_view, timeout->view, timeout->qc_view)) {
 		struct hs_statement before = {
 			.kind = HS_MESSAGE_COMMIT,
 			.view = said->commit_view,
@@ -190,12 +189,13 @@ static void hs_say_timeout(struct hs_core *core, uint64_t qc_view, uint64_t gene
 	core->has_own_timeout = true;
 	core->is_own_timeout_sent = false;
 	hs_safety_say(&core->safety, &(struct hs_pending){
-		.kind = HS_MESSAGE_TIMEOUT,
-		.view = own->view,
-		.qc_view = qc_view,
-		.generation = generation,
-		.request = hs_sign(core, HS_MESSAGE_TIMEOUT, own->view, NULL, qc_view),
-	});
+					     .kind = HS_MESSAGE_TIMEOUT,
+					     .view = own->view,
+					     .qc_view = qc_view,
+					     .generation = generation,
+					     .request = hs_sign(core, HS_MESSAGE_TIMEOUT, own->view,
+								NULL, qc_view),
+				     });
 }
 
 static void hs_time_out(struct hs_core *core)

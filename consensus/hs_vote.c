@@ -169,14 +169,15 @@ static void hs_vote(struct hs_core *core, uint32_t index)
 	record->last_vote_view = node->view;
 	record->last_vote_id = node->id;
 	core->restart.voted_view = node->view;
-	hs_safety_say(&core->safety, &(struct hs_pending){
-		.kind = HS_MESSAGE_VOTE,
-		.view = node->view,
-		.block_id = node->id,
-		.generation = generation,
-		.waits_block = !node->is_durable,
-		.request = hs_sign(core, HS_MESSAGE_VOTE, node->view, &node->id, 0),
-	});
+	hs_safety_say(&core->safety,
+		      &(struct hs_pending){
+			      .kind = HS_MESSAGE_VOTE,
+			      .view = node->view,
+			      .block_id = node->id,
+			      .generation = generation,
+			      .waits_block = !node->is_durable,
+			      .request = hs_sign(core, HS_MESSAGE_VOTE, node->view, &node->id, 0),
+		      });
 }
 
 static bool hs_may_vote(const struct hs_core *core, const struct hs_node *node)
@@ -269,13 +270,14 @@ static void hs_commit_vote(struct hs_core *core, uint32_t index)
 	ensure(hs_rules_k_may_commit(record, node->view));
 	record->last_commit_view = node->view;
 	record->last_commit_id = node->id;
-	hs_safety_say(&core->safety, &(struct hs_pending){
-		.kind = HS_MESSAGE_COMMIT,
-		.view = node->view,
-		.block_id = node->id,
-		.generation = hs_safety_change(&core->safety),
-		.request = hs_sign(core, HS_MESSAGE_COMMIT, node->view, &node->id, 0),
-	});
+	hs_safety_say(&core->safety,
+		      &(struct hs_pending){
+			      .kind = HS_MESSAGE_COMMIT,
+			      .view = node->view,
+			      .block_id = node->id,
+			      .generation = hs_safety_change(&core->safety),
+			      .request = hs_sign(core, HS_MESSAGE_COMMIT, node->view, &node->id, 0),
+		      });
 }
 
 /* The certified block of lowest view that K allows now, or HS_NODE_NONE. */

@@ -119,15 +119,15 @@ void hs_bench_wait(struct hs_bench *bench, uint64_t duration_ns)
 
 	for (uint32_t ticks = 0; ticks < 100000; ticks++) {
 		uint64_t deadline_ns = hs_core_deadline_ns(bench->core);
-		bool is_last = deadline_ns > end_ns;
 
-		if (is_last)
+		if (deadline_ns > end_ns)
 			deadline_ns = end_ns;
-		bench->now_ns = deadline_ns > bench->now_ns ? deadline_ns : bench->now_ns;
+		if (deadline_ns > bench->now_ns)
+			bench->now_ns = deadline_ns;
 		bench->wall_ns = bench->now_ns + wall_offset_ns;
-		hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_TICK,
-							 .from = HS_REPLICA_NONE });
-		if (is_last)
+		hs_bench_step(bench,
+			      &(struct hs_input){ .kind = HS_INPUT_TICK, .from = HS_REPLICA_NONE });
+		if (bench->now_ns == end_ns && hs_core_deadline_ns(bench->core) > end_ns)
 			return;
 	}
 	ensure(false);
@@ -159,9 +159,8 @@ void hs_bench_vote(struct hs_bench *bench, uint32_t author, uint64_t view,
 {
 	struct hs_vote vote = hs_make_vote(&bench->config, author, view, block_id);
 
-	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_VOTE,
-						 .from = author,
-						 .u.vote = &vote });
+	hs_bench_step(bench,
+		      &(struct hs_input){ .kind = HS_INPUT_VOTE, .from = author, .u.vote = &vote });
 }
 
 void hs_bench_commit(struct hs_bench *bench, uint32_t author, uint64_t view,
@@ -190,9 +189,8 @@ void hs_bench_qc(struct hs_bench *bench, uint64_t view, const struct crypto_hash
 	static struct hs_qc qc;
 
 	hs_make_qc(&bench->config, view, block_id, 0, &qc);
-	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_QC,
-						 .from = HS_REPLICA_NONE,
-						 .u.qc = &qc });
+	hs_bench_step(bench, &(struct hs_input){
+				     .kind = HS_INPUT_QC, .from = HS_REPLICA_NONE, .u.qc = &qc });
 }
 
 void hs_bench_tc(struct hs_bench *bench, uint64_t view, uint64_t qc_view)
@@ -200,9 +198,8 @@ void hs_bench_tc(struct hs_bench *bench, uint64_t view, uint64_t qc_view)
 	static struct hs_tc tc;
 
 	hs_make_tc(&bench->config, view, qc_view, qc_view, &tc);
-	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_TC,
-						 .from = HS_REPLICA_NONE,
-						 .u.tc = &tc });
+	hs_bench_step(bench, &(struct hs_input){
+				     .kind = HS_INPUT_TC, .from = HS_REPLICA_NONE, .u.tc = &tc });
 }
 
 void hs_bench_fc(struct hs_bench *bench, uint64_t view, const struct crypto_hash *block_id)
@@ -210,9 +207,8 @@ void hs_bench_fc(struct hs_bench *bench, uint64_t view, const struct crypto_hash
 	static struct hs_fc fc;
 
 	hs_make_fc(&bench->config, view, block_id, &fc);
-	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_FC,
-						 .from = HS_REPLICA_NONE,
-						 .u.fc = &fc });
+	hs_bench_step(bench, &(struct hs_input){
+				     .kind = HS_INPUT_FC, .from = HS_REPLICA_NONE, .u.fc = &fc });
 }
 
 void hs_bench_work(struct hs_bench *bench, bool has_work)

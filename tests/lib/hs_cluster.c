@@ -5,103 +5,12 @@
 #include <stdlib.h>
 
 #include "base/ensure.h"
-#include "base/prng.h"
 #include "base/units.h"
 #include "consensus/hs_copy.h"
 #include "consensus/hs_trace.h"
 #include "crypto/crypto_hash.h"
+#include "tests/lib/hs_cluster_state.h"
 #include "tests/lib/hs_make.h"
-
-enum {
-	NODES_MAX = 16,
-	EVENTS_MAX = 1 << 15,
-	HEIGHTS_MAX = 1 << 14,
-	BLOCKS_KEPT_MAX = 1 << 12,
-	VIEWS_MAX = 1 << 14,
-	STEP_EVENTS_MAX = 64,
-};
-
-enum event_kind {
-	EVENT_MESSAGE,
-	EVENT_RECORD_DURABLE,
-	EVENT_BLOCK_DURABLE,
-	EVENT_SIGNED,
-	EVENT_PAYLOAD,
-	EVENT_CUT,
-	EVENT_WORK,
-	EVENT_CHECKED,
-	EVENT_BLOCK,
-	EVENT_CERTIFICATES,
-	EVENT_RESTART,
-};
-
-struct shared {
-	uint32_t references;
-	struct hs_message message;
-};
-
-struct event {
-	enum event_kind kind;
-	uint64_t due_ns;
-	uint64_t order;
-	uint32_t node;
-	uint32_t life; /* of the node: an event of an earlier life is lost */
-	uint32_t from;
-	struct shared *shared;
-	uint64_t ticket;
-	uint64_t view;
-	struct crypto_hash id;
-	struct crypto_signature signature;
-	struct hs_cut cut;
-	struct bitset good;
-	struct bitset bad;
-};
-
-struct node {
-	struct hs_config config;
-	uint32_t index;
-	bool is_twin;
-	bool is_alive;
-	bool is_dead; /* for good */
-	uint32_t life;
-	void *memory;
-	struct hs_core *core;
-	struct hs_record disk;
-	struct hs_record writing;
-	struct hs_block *blocks; /* durable */
-	uint32_t block_count;
-	uint64_t height; /* of the last COMMIT ever */
-	uint64_t tick_ns;
-};
-
-struct cluster {
-	struct hs_cluster_options options;
-	struct hs_cluster_result result;
-	struct prng prng;
-	uint64_t now_ns;
-	uint64_t order;
-	bool is_calm;
-	uint32_t node_count;
-	uint32_t side; /* bit i: which side of the partition node i is on */
-	uint64_t partition_until_ns;
-	struct node node[NODES_MAX];
-	struct event *event[EVENTS_MAX];
-	uint32_t event_count;
-	struct crypto_hash committed[HEIGHTS_MAX];
-	struct hs_block *committed_block[HEIGHTS_MAX];
-	uint64_t height_max;
-	struct crypto_hash voted[NODES_MAX][VIEWS_MAX];
-	struct crypto_hash commit_voted[NODES_MAX][VIEWS_MAX];
-	uint64_t timed_out[NODES_MAX][VIEWS_MAX]; /* qc_view + 1 */
-	struct crypto_hash proposed[NODES_MAX][VIEWS_MAX];
-	struct hs_effects effects;
-};
-
-static void fail(struct cluster *c, const char *why)
-{
-	if (!c->result.failure)
-		c->result.failure = why;
-}
 
 static void event_free(struct event *event)
 {
@@ -186,129 +95,13 @@ static void deliver(struct cluster *c, uint32_t from, uint32_t to, struct shared
 	}
 }
 
-/* ---- the observer ---- */
-
-static const struct hs_block *durable_block(const struct node *node, const struct crypto_hash *id)
-{
-	for (uint32_t i = node->block_count; i > 0; i--)
-		if (crypto_hash_equal(&node->blocks[i - 1].id, id))
-			return &node->blocks[i - 1];
-	return NULL;
-}
-
-static bool say_once(struct crypto_hash *slot, const struct crypto_hash *id)
-{
-	bool is_good = crypto_hash_is_zero(slot) || crypto_hash_equal(slot, id);
-
-	*slot = *id;
-	return is_good;
-}
-
-static void watch_vote(struct cluster *c, struct node *node, const struct hs_vote *vote)
-{
-	const struct hs_record *disk = &node->disk;
-	bool is_recorded = (disk->last_vote_view == vote->view &&
-			    crypto_hash_equal(&disk->last_vote_id, &vote->block_id)) ||
-			   (disk->intent_view == vote->view &&
-			    crypto_hash_equal(&disk->intent_id, &vote->block_id)) ||
-			   disk->last_vote_view > vote->view;
-	const struct hs_block *block = durable_block(node, &vote->block_id);
-
-	if (!say_once(&c->voted[node->index][vote->view % VIEWS_MAX], &vote->block_id))
-		fail(c, "two votes of one replica in one view");
-	if (!is_recorded || !block)
-		fail(c, "a vote left before it was durable");
-	else if (disk->high_qc.view < block->justify.view &&
-		 (disk->intent_view != vote->view ||
-		  !hs_qc_is_same(&disk->intent_justify, &block->justify)))
-		fail(c, "a vote left before its lock was durable");
-}
-
-static void watch_commit(struct cluster *c, struct node *node, const struct hs_commit *commit)
-{
-	const struct hs_record *disk = &node->disk;
-
-	if (!say_once(&c->commit_voted[node->index][commit->view % VIEWS_MAX], &commit->block_id))
-		fail(c, "two commits of one replica in one view");
-	if (disk->last_commit_view < commit->view || disk->high_qc.view < commit->view)
-		fail(c, "a commit left before record and lock were durable");
-	if (!durable_block(node, &commit->block_id))
-		fail(c, "a commit left before its block was durable");
-}
-
-static void watch_timeout(struct cluster *c, struct node *node, const struct hs_timeout *timeout)
-{
-	uint64_t *slot = &c->timed_out[node->index][timeout->view % VIEWS_MAX];
-
-	if (*slot != 0 && *slot != timeout->qc_view + 1)
-		fail(c, "two timeouts of one replica in one view");
-	*slot = timeout->qc_view + 1;
-	if (node->disk.last_timeout_view < timeout->view)
-		fail(c, "a timeout left before it was durable");
-	if (timeout->qc.view < timeout->qc_view)
-		fail(c, "a timeout without the certificate it names");
-	for (uint64_t view = timeout->qc_view + 1; view <= timeout->view; view++)
-		if (!crypto_hash_is_zero(&c->commit_voted[node->index][view % VIEWS_MAX]))
-			fail(c, "a timeout hides a certificate it committed on (rule L)");
-}
-
-static void watch_propose(struct cluster *c, struct node *node, const struct hs_block *block)
-{
-	if (!say_once(&c->proposed[node->index][block->header.view % VIEWS_MAX], &block->id))
-		fail(c, "two proposals of one replica in one view");
-	if (node->disk.last_proposed_view < block->header.view)
-		fail(c, "a proposal left before it was durable");
-}
-
-static void watch_send(struct cluster *c, struct node *node, const struct hs_message *message)
-{
-	switch (message->kind) {
-	case HS_MESSAGE_PROPOSE:
-		watch_propose(c, node, &message->u.propose);
-		break;
-	case HS_MESSAGE_VOTE:
-		watch_vote(c, node, &message->u.vote);
-		break;
-	case HS_MESSAGE_COMMIT:
-		watch_commit(c, node, &message->u.commit);
-		break;
-	case HS_MESSAGE_TIMEOUT:
-		watch_timeout(c, node, &message->u.timeout);
-		break;
-	default:
-		break;
-	}
-}
-
-static void watch_committed(struct cluster *c, struct node *node, const struct hs_block *block)
-{
-	uint64_t height = block->header.height;
-
-	if (height != node->height + 1)
-		fail(c, "a commit out of height order");
-	node->height = height;
-	ensure(height < HEIGHTS_MAX);
-	if (node->is_twin)
-		return;
-	if (!say_once(&c->committed[height], &block->id))
-		fail(c, "two blocks committed at one height");
-	if (!c->committed_block[height]) {
-		c->committed_block[height] = calloc(1, sizeof(*block));
-		ensure(c->committed_block[height]);
-		hs_copy_block(c->committed_block[height], block);
-	}
-	c->height_max = units_max(c->height_max, height);
-}
-
-/* ---- the drivers ---- */
-
 static void on_send(struct cluster *c, struct node *node, const struct hs_effect *effect)
 {
 	struct shared *shared = malloc(sizeof(*shared));
 
 	ensure(shared);
 	if (!node->is_twin)
-		watch_send(c, node, effect->u.message);
+		hs_cluster_watch_send(c, node, effect->u.message);
 	c->result.messages++;
 	shared->references = 1;
 	shared->message = *effect->u.message;
@@ -368,7 +161,8 @@ static void on_want_block(struct cluster *c, struct node *node, const struct hs_
 	for (uint32_t i = 0; i < c->node_count; i++)
 		if (c->node[i].config.replica_id == effect->to && i != node->index)
 			holder = &c->node[i];
-	if (!holder || !holder->is_alive || (!c->is_calm && is_cut_off(c, node->index, holder->index)))
+	if (!holder || !holder->is_alive ||
+	    (!c->is_calm && is_cut_off(c, node->index, holder->index)))
 		return;
 	event = event_add(c, EVENT_BLOCK, node->index, 2 * delay(c));
 	event->from = holder->index;
@@ -430,7 +224,7 @@ static void on_effect(struct cluster *c, struct node *node, const struct hs_effe
 		on_want_certificates(c, node);
 		break;
 	case HS_EFFECT_COMMIT:
-		watch_committed(c, node, effect->u.commit.block);
+		hs_cluster_watch_commit(c, node, effect->u.commit.block);
 		break;
 	case HS_EFFECT_CHECK_COMMITS:
 		on_check(c, node, effect);
@@ -442,10 +236,10 @@ static void on_effect(struct cluster *c, struct node *node, const struct hs_effe
 		c->result.evidence++;
 		if (!c->options.has_twin ||
 		    effect->u.evidence.author != c->options.replica_count - 1)
-			fail(c, "evidence blames an honest replica");
+			hs_cluster_fail(c, "evidence blames an honest replica");
 		break;
 	case HS_EFFECT_OBSERVER:
-		fail(c, "an honest replica became observer");
+		hs_cluster_fail(c, "an honest replica became observer");
 		break;
 	case HS_EFFECT_DROPPED:
 		break;
@@ -469,7 +263,7 @@ static void step(struct cluster *c, struct node *node, struct hs_input *input)
 	input->wall_ns = 1000000000000 + c->now_ns + node->index * 1000000;
 	trace(c, node, line, hs_trace_input(input, line, sizeof(line)));
 	if (hs_core_step(node->core, input, &c->effects) != 0)
-		fail(c, "a step was refused");
+		hs_cluster_fail(c, "a step was refused");
 	hs_core_check(node->core);
 	for (uint32_t i = 0; i < c->effects.count; i++) {
 		trace(c, node, line, hs_trace_effect(&c->effects.at[i], line, sizeof(line)));
@@ -493,19 +287,18 @@ static void start(struct cluster *c, struct node *node)
 	if (node->height > 0) {
 		begin.committed = c->committed_block[node->height];
 		if (node->is_twin)
-			begin.committed = durable_block(node, &node->disk.committed_id);
+			begin.committed = hs_cluster_durable(node, &node->disk.committed_id);
 	}
 	for (uint32_t i = 0; i < node->block_count && begin.block_count < HS_BLOCKS_MAX; i++)
 		if (node->blocks[i].header.height > node->height)
 			hs_copy_block(&above[begin.block_count++], &node->blocks[i]);
 	node->is_alive = true;
-	step(c, node, &(struct hs_input){ .kind = HS_INPUT_START,
-					  .from = HS_REPLICA_NONE,
-					  .u.start = &begin });
+	step(c, node,
+	     &(struct hs_input){
+		     .kind = HS_INPUT_START, .from = HS_REPLICA_NONE, .u.start = &begin });
 	free(above);
-	step(c, node, &(struct hs_input){ .kind = HS_INPUT_WORK,
-					  .from = HS_REPLICA_NONE,
-					  .u.work = true });
+	step(c, node,
+	     &(struct hs_input){ .kind = HS_INPUT_WORK, .from = HS_REPLICA_NONE, .u.work = true });
 }
 
 static void crash(struct cluster *c, struct node *node)
@@ -563,15 +356,15 @@ static void on_message(struct cluster *c, struct node *node, const struct event 
 static void give_block(struct cluster *c, struct node *node, const struct hs_block *block)
 {
 	if (block)
-		step(c, node, &(struct hs_input){ .kind = HS_INPUT_BLOCK,
-						  .from = HS_REPLICA_NONE,
-						  .u.block = block });
+		step(c, node,
+		     &(struct hs_input){
+			     .kind = HS_INPUT_BLOCK, .from = HS_REPLICA_NONE, .u.block = block });
 }
 
 static void on_block_event(struct cluster *c, struct node *node, const struct event *event)
 {
 	const struct node *holder = &c->node[event->from];
-	const struct hs_block *block = durable_block(holder, &event->id);
+	const struct hs_block *block = hs_cluster_durable(holder, &event->id);
 
 	if (!block && holder->is_alive)
 		block = hs_core_block(holder->core, &event->id);
@@ -702,8 +495,8 @@ static bool turn(struct cluster *c, uint64_t end_ns)
 	if (ticking && ticking->tick_ns < end_ns &&
 	    (c->event_count == 0 || ticking->tick_ns <= c->event[0]->due_ns)) {
 		c->now_ns = units_max(c->now_ns, ticking->tick_ns);
-		step(c, ticking, &(struct hs_input){ .kind = HS_INPUT_TICK,
-						     .from = HS_REPLICA_NONE });
+		step(c, ticking,
+		     &(struct hs_input){ .kind = HS_INPUT_TICK, .from = HS_REPLICA_NONE });
 		catch_up(c, ticking);
 		return true;
 	}
@@ -739,8 +532,8 @@ static void set_up(struct cluster *c)
 		node->is_twin = options->has_twin && id == options->replica_count - 1;
 		node->is_dead = i < options->dead_count;
 		node->tick_ns = UINT64_MAX;
-		node->memory = aligned_alloc(
-			64, units_round_up(hs_core_footprint(&node->config), 64));
+		node->memory =
+			aligned_alloc(64, units_round_up(hs_core_footprint(&node->config), 64));
 		node->blocks = calloc(BLOCKS_KEPT_MAX, sizeof(struct hs_block));
 		ensure(node->memory && node->blocks);
 		node->disk.epoch = node->config.epoch;
@@ -825,7 +618,7 @@ struct hs_cluster_result hs_cluster_run(const struct hs_cluster_options *options
 	while (!c->result.failure && !is_content(c) && turn(c, end_ns))
 		c->result.events++;
 	if (!is_content(c))
-		fail(c, "commits did not go on after the faults ended");
+		hs_cluster_fail(c, "commits did not go on after the faults ended");
 	conclude(c);
 	tear_down(c);
 	result = c->result;

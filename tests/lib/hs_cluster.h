@@ -20,17 +20,17 @@
 struct hs_cluster_options {
 	uint64_t seed;
 	uint32_t replica_count;
-	bool has_twin;           /* the last member runs twice */
-	bool twin_forges;        /* and signs some COMMITs badly */
-	uint32_t dead_count;     /* members that never start */
+	bool has_twin;       /* the last member runs twice */
+	bool twin_forges;    /* and signs some COMMITs badly */
+	uint32_t dead_count; /* members that never start */
 	uint32_t loss_ppm;
-	uint32_t crash_ppm;      /* per event */
+	uint32_t crash_ppm; /* per event */
 	bool has_partitions;
-	uint64_t chaos_ns;       /* virtual time with faults */
-	uint64_t calm_ns;        /* then without: commits must go on */
+	uint64_t chaos_ns; /* virtual time with faults */
+	uint64_t calm_ns;  /* then without: commits must go on */
 	uint64_t delay_max_ns;
-	uint64_t disk_max_ns;    /* longest durable write */
-	bool is_loud;            /* prints the trace */
+	uint64_t disk_max_ns; /* longest durable write */
+	bool is_loud;         /* prints the trace */
 };
 
 struct hs_cluster_result {

@@ -54,8 +54,8 @@ struct crypto_signature hs_make_signed(const struct hs_config *config, enum hs_m
 
 bool hs_make_is_signed(const struct hs_config *config, const struct hs_commit *commit)
 {
-	struct crypto_signature expected = hs_make_signed(
-		config, HS_MESSAGE_COMMIT, commit->author, commit->view, &commit->block_id, 0);
+	struct crypto_signature expected = hs_make_signed(config, HS_MESSAGE_COMMIT, commit->author,
+							  commit->view, &commit->block_id, 0);
 
 	return memcmp(&expected, &commit->signature, sizeof(expected)) == 0;
 }
@@ -124,9 +124,9 @@ void hs_make_tc(const struct hs_config *config, uint64_t view, uint64_t qc_view,
 void hs_make_block_again(const struct hs_config *config, struct hs_block *block)
 {
 	block->header.justify_view = block->justify.view;
-	block->header.justify_digest =
-		hs_justify_digest(&config->chain_id, &config->set_hash, config->epoch,
-				  block->justify.view, &block->justify.block_id);
+	block->header.justify_digest = hs_justify_digest(&config->chain_id, &config->set_hash,
+							 config->epoch, block->justify.view,
+							 &block->justify.block_id);
 	block->id = hs_block_id(&config->chain_id, &config->set_hash, &block->header);
 	block->signature = hs_make_signed(config, HS_MESSAGE_PROPOSE, block->author,
 					  block->header.view, &block->id, 0);

@@ -1,0 +1,371 @@
+/* hs_propose.c: leaders and pacing. Replica 1 of 4 leads view 1, 5, 9. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "consensus/hs_copy.h"
+#include "crypto/crypto_hash.h"
+#include "tests/lib/hs_bench.h"
+#include "tests/lib/unit_main.h"
+
+static struct hs_bench *bench;
+static struct hs_block genesis;
+static struct hs_block chain[8];
+
+static void set_up(uint32_t replica_id)
+{
+	bench = hs_bench_start(4, replica_id);
+	hs_make_genesis(&bench->config, &genesis);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 0, &chain[1]);
+	for (uint32_t v = 2; v < 8; v++)
+		hs_make_block(&bench->config, &chain[v - 1], v, NULL, 0, &chain[v]);
+	hs_bench_forget(bench);
+	hs_bench_wait(bench, 1000000);
+}
+
+static const struct hs_block *proposed(void)
+{
+	const struct hs_message *message = hs_bench_sent(bench, HS_MESSAGE_PROPOSE);
+
+	return message ? &message->u.propose : NULL;
+}
+
+/* Answers until the proposal leaves, and no further. */
+static void settle_until_proposed(void)
+{
+	for (uint32_t i = 0; i < 20 && !proposed() && bench->todo_count > 0; i++)
+		hs_bench_answer(bench, bench->todo[0].kind);
+}
+
+static void an_idle_leader_proposes_nothing(void)
+{
+	set_up(1);
+	hs_bench_wait(bench, 900000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_stop(bench);
+}
+
+static void a_leader_with_work_asks_for_a_cut_and_proposes_it(void)
+{
+	set_up(1);
+	hs_bench_work(bench, true);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_CUT), 1);
+	hs_bench_work(bench, true);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_CUT), 0);
+	settle_until_proposed();
+	const struct hs_block *block = proposed();
+
+	UNIT_REQUIRE(block != NULL);
+	UNIT_EQUAL(block->header.view, 1);
+	UNIT_EQUAL(block->header.height, 1);
+	UNIT_EQUAL(block->author, 1);
+	UNIT_EQUAL(block->header.cut.lane[3].seq, 1);
+	UNIT_EQUAL(block->header.time_ns, bench->wall_ns);
+	UNIT_CHECK(!block->has_tc);
+	struct crypto_hash id =
+		hs_block_id(&bench->config.chain_id, &bench->config.set_hash, &block->header);
+	struct crypto_signature signature =
+		hs_make_signed(&bench->config, HS_MESSAGE_PROPOSE, 1, 1, &id, 0);
+
+	UNIT_CHECK(crypto_hash_equal(&id, &block->id));
+	UNIT_CHECK(memcmp(&signature, &block->signature, sizeof(signature)) == 0);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=1"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_leader_votes_for_its_own_block_only_once_it_stores_the_batches(void)
+{
+	set_up(1);
+	hs_bench_work(bench, true);
+	hs_bench_answer(bench, HS_EFFECT_WANT_CUT);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_PAYLOAD), 1);
+	while (hs_bench_answer(bench, HS_EFFECT_SIGN) ||
+	       hs_bench_answer(bench, HS_EFFECT_PERSIST_BLOCK) ||
+	       hs_bench_answer(bench, HS_EFFECT_PERSIST_RECORD))
+		;
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 0);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_proposal_leaves_only_once_last_proposed_is_durable(void)
+{
+	set_up(1);
+	hs_bench_work(bench, true);
+	hs_bench_answer(bench, HS_EFFECT_WANT_CUT);
+	while (hs_bench_answer(bench, HS_EFFECT_SIGN) ||
+	       hs_bench_answer(bench, HS_EFFECT_PERSIST_BLOCK))
+		;
+	UNIT_EQUAL(hs_bench_logged(bench, "send"), 0);
+	hs_bench_answer(bench, HS_EFFECT_PERSIST_RECORD);
+	UNIT_CHECK(proposed() != NULL);
+	UNIT_EQUAL(bench->disk.last_proposed_view, 1);
+	UNIT_EQUAL(bench->disk.last_vote_view, 0);
+	hs_bench_stop(bench);
+}
+
+static void one_proposal_a_view(void)
+{
+	set_up(1);
+	hs_bench_work(bench, true);
+	hs_bench_settle(bench);
+	for (uint32_t i = 0; i < 10; i++) {
+		hs_bench_work(bench, true);
+		hs_bench_wait(bench, 1000000);
+		hs_bench_settle(bench);
+	}
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_stop(bench);
+}
+
+static void only_the_leader_proposes(void)
+{
+	set_up(2);
+	hs_bench_work(bench, true);
+	hs_bench_wait(bench, 5000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_stop(bench);
+}
+
+static void the_next_leader_proposes_on_the_qc_before_any_commit(void)
+{
+	set_up(2);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_settle(bench);
+	hs_bench_wait(bench, 100000);
+	hs_bench_vote(bench, 1, 1, &chain[1].id);
+	hs_bench_vote(bench, 3, 1, &chain[1].id);
+	UNIT_EQUAL(hs_core_status(bench->core).committed_height, 0);
+	UNIT_REQUIRE(hs_bench_find(bench, HS_EFFECT_WANT_CUT) != NULL);
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_EQUAL(proposed()->justify.view, 1);
+	UNIT_CHECK(crypto_hash_equal(&proposed()->header.parent_id, &chain[1].id));
+	hs_bench_stop(bench);
+}
+
+static void after_a_failed_view_the_proposal_carries_the_tc_and_the_highest_qc(void)
+{
+	set_up(3);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	hs_bench_wait(bench, 200000);
+	hs_bench_tc(bench, 2, 1);
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_EQUAL(proposed()->header.view, 3);
+	UNIT_CHECK(proposed()->has_tc);
+	UNIT_EQUAL(proposed()->tc.view, 2);
+	UNIT_EQUAL(proposed()->justify.view, 1);
+	hs_bench_stop(bench);
+}
+
+static void no_proposal_below_the_tcs_maximum(void)
+{
+	set_up(3);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_tc(bench, 2, 1);
+	hs_bench_wait(bench, 1000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_cut_for_a_view_that_passed_is_ignored(void)
+{
+	set_up(1);
+	hs_bench_work(bench, true);
+	hs_bench_tc(bench, 1, 0);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "propose view"), 0);
+	hs_bench_stop(bench);
+}
+
+static void an_empty_cut_makes_no_block_unless_one_is_due(void)
+{
+	struct hs_cut empty = { .lane_count = 4 };
+
+	set_up(1);
+	hs_bench_work(bench, true);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_CUT,
+						 .from = HS_REPLICA_NONE,
+						 .u.cut = { .view = 1, .cut = &empty } });
+	UNIT_EQUAL(hs_bench_logged(bench, "sign"), 0);
+	hs_bench_wait(bench, 10000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_work(bench, true);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 2);
+	hs_bench_stop(bench);
+}
+
+static void an_overdue_heartbeat_is_an_empty_block(void)
+{
+	struct hs_cut empty = { .lane_count = 4 };
+
+	set_up(1);
+	hs_bench_wait(bench, 1000000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_CUT,
+						 .from = HS_REPLICA_NONE,
+						 .u.cut = { .view = 1, .cut = &empty } });
+	UNIT_EQUAL(hs_bench_logged(bench, "sign request"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_lane_of_the_drivers_cut_never_goes_back(void)
+{
+	struct hs_cut behind = { .lane_count = 4 };
+
+	set_up(2);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_wait(bench, 200000);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	behind.lane[2].seq = 9;
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_CUT,
+						 .from = HS_REPLICA_NONE,
+						 .u.cut = { .view = 2, .cut = &behind } });
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_EQUAL(proposed()->header.cut.lane[2].seq, 9);
+	UNIT_EQUAL(proposed()->header.cut.lane[1].seq, 1);
+	hs_bench_stop(bench);
+}
+
+static void blocks_keep_the_interval_floor(void)
+{
+	set_up(2);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_wait(bench, 99999);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_wait(bench, 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_stop(bench);
+}
+
+static void header_time_is_above_the_parents_when_the_clock_is_behind(void)
+{
+	set_up(2);
+	hs_bench_work(bench, true);
+	chain[1].header.time_ns = bench->wall_ns + 400000000;
+	hs_make_block_again(&bench->config, &chain[1]);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_wait(bench, 200000);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_EQUAL(proposed()->header.time_ns, chain[1].header.time_ns + 1);
+	hs_bench_stop(bench);
+}
+
+static void commit_first(void)
+{
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_settle(bench);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	hs_bench_settle(bench);
+	hs_bench_commit(bench, 1, 1, &chain[1].id);
+	hs_bench_commit(bench, 3, 1, &chain[1].id);
+}
+
+static void one_more_block_follows_a_tip_that_could_not_get_an_fc(void)
+{
+	struct bitset good = { .word = { 2, 0 } };
+	struct bitset bad = { .word = { 8, 0 } };
+
+	set_up(2);
+	commit_first();
+	UNIT_EQUAL(hs_core_status(bench->core).committed_height, 1);
+	hs_bench_wait(bench, bench->config.delta_ns / 2);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_COMMITS_CHECKED,
+						 .from = HS_REPLICA_NONE,
+						 .u.checked = { .view = 1,
+								.block_id = chain[1].id,
+								.good = good,
+								.bad = bad } });
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_wait(bench, bench->config.delta_ns);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_stop(bench);
+}
+
+static void no_further_block_follows_a_tip_with_an_fc(void)
+{
+	set_up(2);
+	commit_first();
+	hs_bench_fc(bench, 1, &chain[1].id);
+	hs_bench_wait(bench, 500000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "sign request"), 2);
+	hs_bench_stop(bench);
+}
+
+static void an_uncommitted_certified_block_gets_a_successor_without_work(void)
+{
+	set_up(2);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_settle(bench);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	hs_bench_wait(bench, bench->config.delta_ns / 2 - 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_wait(bench, 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_leader_that_timed_out_does_not_propose(void)
+{
+	set_up(1);
+	hs_bench_timeout(bench, 2, 1, NULL, NULL);
+	hs_bench_timeout(bench, 3, 1, NULL, NULL);
+	hs_bench_work(bench, true);
+	UNIT_EQUAL(hs_core_status(bench->core).last_timeout_view, 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	hs_bench_stop(bench);
+}
+
+static void a_single_node_commits_by_itself(void)
+{
+	bench = hs_bench_start(1, 0);
+	hs_bench_wait(bench, 1000000);
+	for (uint32_t i = 0; i < 5; i++) {
+		hs_bench_work(bench, true);
+		hs_bench_settle(bench);
+		hs_bench_wait(bench, 1000000);
+		hs_bench_settle(bench);
+	}
+	UNIT_CHECK(hs_core_status(bench->core).committed_height >= 4);
+	UNIT_CHECK(hs_bench_logged(bench, "proof") >= 4);
+	hs_bench_stop(bench);
+}
+
+UNIT_SUITE("hs_propose", UNIT_TEST(an_idle_leader_proposes_nothing),
+	   UNIT_TEST(a_leader_with_work_asks_for_a_cut_and_proposes_it),
+	   UNIT_TEST(a_leader_votes_for_its_own_block_only_once_it_stores_the_batches),
+	   UNIT_TEST(a_proposal_leaves_only_once_last_proposed_is_durable),
+	   UNIT_TEST(one_proposal_a_view), UNIT_TEST(only_the_leader_proposes),
+	   UNIT_TEST(the_next_leader_proposes_on_the_qc_before_any_commit),
+	   UNIT_TEST(after_a_failed_view_the_proposal_carries_the_tc_and_the_highest_qc),
+	   UNIT_TEST(no_proposal_below_the_tcs_maximum),
+	   UNIT_TEST(a_cut_for_a_view_that_passed_is_ignored),
+	   UNIT_TEST(an_empty_cut_makes_no_block_unless_one_is_due),
+	   UNIT_TEST(an_overdue_heartbeat_is_an_empty_block),
+	   UNIT_TEST(a_lane_of_the_drivers_cut_never_goes_back),
+	   UNIT_TEST(blocks_keep_the_interval_floor),
+	   UNIT_TEST(header_time_is_above_the_parents_when_the_clock_is_behind),
+	   UNIT_TEST(one_more_block_follows_a_tip_that_could_not_get_an_fc),
+	   UNIT_TEST(no_further_block_follows_a_tip_with_an_fc),
+	   UNIT_TEST(an_uncommitted_certified_block_gets_a_successor_without_work),
+	   UNIT_TEST(a_leader_that_timed_out_does_not_propose),
+	   UNIT_TEST(a_single_node_commits_by_itself))
