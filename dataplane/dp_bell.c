@@ -122,7 +122,10 @@ void dp_bell_arm(struct dp_bell *bell)
 	uint32_t word = atomic_load_explicit(bell->word, memory_order_relaxed);
 
 	atomic_store_explicit(bell->word, word | 1, memory_order_relaxed);
-	/* Pairs with the fence in dp_bell_ring(): the store above comes before our last look at the rings. */
+	/*
+	 * Pairs with the fence in dp_bell_ring(): the store above comes before our last look at
+	 * the rings.
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 }
 

@@ -48,7 +48,10 @@ struct dp_bell {
 	uint64_t rings; /* received */
 };
 
-/* Opens the bell `name` ("@quorate-lab-0"; the @ is optional). 0; ERR_BUSY if taken; ERR_CONFIG; -errno. */
+/*
+ * Opens the bell `name` ("@quorate-lab-0"; the @ is optional). 0; ERR_BUSY if taken; ERR_CONFIG;
+ * -errno.
+ */
 int dp_bell_open(struct dp_bell *bell, const char *name);
 void dp_bell_close(struct dp_bell *bell); /* accepts one that never opened (all zero) */
 

@@ -1,4 +1,6 @@
-/* dp_drop: the named reasons of dp_drop.def as numbers, and one counter each. */
+/*
+ * dp_drop: the named reasons of dp_drop.def as numbers, and one counter each.
+ */
 #ifndef QUORATE_DATAPLANE_DP_DROP_H
 #define QUORATE_DATAPLANE_DP_DROP_H
 

@@ -100,11 +100,11 @@ static int choose_memory(const struct dp_env_config *config, uint32_t memory_mib
 
 	env.has_hugepages = config->hugepages != DP_ENV_HUGEPAGES_NEVER && free_mib >= memory_mib;
 	if (config->hugepages == DP_ENV_HUGEPAGES_REQUIRED && !env.has_hugepages)
-		return dp_env_fail(ERR_MEMORY,
-				   "no memory for DPDK: %u MiB of hugepages wanted, %llu MiB free; "
-				   "reserve them (sysctl vm.nr_hugepages=%u) or allow ordinary pages",
-				   memory_mib, (unsigned long long)free_mib,
-				   memory_mib / HUGEPAGE_MIB + 8);
+		return dp_env_fail(
+			ERR_MEMORY,
+			"no memory for DPDK: %u MiB of hugepages wanted, %llu MiB free; "
+			"reserve them (sysctl vm.nr_hugepages=%u) or allow ordinary pages",
+			memory_mib, (unsigned long long)free_mib, memory_mib / HUGEPAGE_MIB + 8);
 	return 0;
 }
 
@@ -143,10 +143,11 @@ static int explain(const struct dp_env_config *config, uint32_t memory_mib, int 
 	(void)config;
 	switch (rte_errno) {
 	case ENOMEM:
-		return dp_env_fail(ERR_MEMORY,
-				   "no memory for DPDK: %u MiB of %s could not be had; free some, or "
-				   "lower memory_mib",
-				   memory_mib, env.has_hugepages ? "hugepages" : "ordinary pages");
+		return dp_env_fail(
+			ERR_MEMORY,
+			"no memory for DPDK: %u MiB of %s could not be had; free some, or "
+			"lower memory_mib",
+			memory_mib, env.has_hugepages ? "hugepages" : "ordinary pages");
 	case EACCES:
 	case EPERM:
 		return dp_env_fail(ERR_PERMISSION,

@@ -1,10 +1,12 @@
 /*
  * dp_env_dpdk: starts DPDK so that it fits the machine and leaves nothing behind.
  *
- * Memory   Free hugepages are used when there are enough (`--in-memory`: no file, no mount needed);
- *          else ordinary pages (`--no-huge`), bounded by memory_bytes. The two exclude each other in DPDK.
- * Closed   No telemetry socket, no multi-process files, no PCI scan unless PCI devices are listed (and then
- *          only those), no plug-in loading, one core. DPDK's own messages go to stderr from warnings up.
+ * Memory   Free hugepages are used when there are enough (`--in-memory`: no file, no mount
+ *          needed); else ordinary pages (`--no-huge`), bounded by memory_bytes. The two exclude
+ *          each other in DPDK.
+ * Closed   No telemetry socket, no multi-process files, no plug-in loading, one core; no PCI scan
+ *          unless PCI devices are listed, and then only those. DPDK's own messages go to stderr
+ *          from warnings up.
  * Threads  Once per process, from the main thread, before any tile runs.
  */
 #ifndef QUORATE_DATAPLANE_DP_ENV_DPDK_H
@@ -23,10 +25,10 @@ enum dp_env_hugepages {
 };
 
 struct dp_env_config {
-	char name[32];         /* makes the process's DPDK names unique; letters, digits, '-', '_' */
+	char name[32]; /* makes the process's DPDK names unique; letters, digits, '-', '_' */
 	uint32_t memory_bytes; /* 0 means 64 MiB */
 	enum dp_env_hugepages hugepages;
-	int32_t core;          /* the main thread's core; -1: leave the thread where the system puts it */
+	int32_t core; /* the main thread's core; -1: leave the thread where the system puts it */
 	uint32_t pci_count;
 	char pci[DP_ENV_PCI_MAX][DP_ENV_PCI_BYTES]; /* "0000:01:00.0" */
 };

@@ -1,5 +1,5 @@
 /*
- * dp_memif_control_dpdk: memif's socket callbacks, kept and called on the thread that owns the ports.
+ * dp_memif_control_dpdk: memif's socket callbacks, called on the thread that owns the ports.
  *
  * The memif driver registers a callback for each of its control sockets with DPDK's interrupt
  * thread, which maps and unmaps shared memory from there, also while a burst is reading it. The

@@ -40,8 +40,8 @@ struct dp_net_config {
 	uint32_t prefix_bits; /* 0..32; what is not inside goes to the gateway */
 	uint32_t gateway;     /* 0: none, everything is a neighbour */
 	uint16_t udp_port;
-	bool udp_checksums;   /* write them; false on memory links */
-	uint32_t echoes_per_s; /* 0 means 100 */
+	bool udp_checksums;       /* write them; false on memory links */
+	uint32_t echoes_per_s;    /* 0 means 100 */
 	uint32_t neighbour_count; /* static ones: never asked, never changed */
 	const struct dp_net_neighbour *neighbour;
 };

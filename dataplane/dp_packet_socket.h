@@ -15,7 +15,10 @@ struct dp_packet_sockets {
 	uint64_t map[DP_PACKET_SOCKET_FDS_MAX / 64]; /* descriptors bound to the interface */
 };
 
-/* Returns 0; ERR_NOT_FOUND without such an interface; ERR_PERMISSION if packet sockets are not allowed. */
+/*
+ * Returns 0; ERR_NOT_FOUND without such an interface; ERR_PERMISSION if packet sockets are not
+ * allowed.
+ */
 int dp_packet_socket_check(const char *interface);
 
 void dp_packet_sockets_list(const char *interface, struct dp_packet_sockets *ret_sockets);

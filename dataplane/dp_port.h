@@ -12,7 +12,8 @@
  *
  * Ownership  A packet belongs to whoever holds it: receive and take hand it over, send and
  *            give_back take it back. Packets of one port are only given to ports of the same kind.
- * Threads    One owner per port; `housekeep` (link supervisor, control channels) is called by that owner
+ * Threads    One owner per port; `housekeep` (link supervisor, control channels) is called by that
+ *            owner
  *            between bursts and is the only call that may block for a moment.
  */
 #ifndef QUORATE_DATAPLANE_DP_PORT_H
@@ -48,8 +49,8 @@ struct dp_port_counters {
 	uint64_t rx_bytes;
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
-	uint64_t tx_dropped;    /* peer's ring full or link down */
-	uint64_t no_buffer;     /* no packet buffer was free */
+	uint64_t tx_dropped; /* peer's ring full or link down */
+	uint64_t no_buffer;  /* no packet buffer was free */
 	uint64_t link_ups;
 	uint64_t link_downs;
 	uint64_t link_restarts; /* tries of the supervisor */
@@ -62,7 +63,7 @@ struct dp_port_ops {
 	uint32_t (*receive)(struct dp_port *port, struct dp_packet *ret_packets, uint32_t max);
 	/* Room for one outgoing packet of DP_PORT_FRAME_BYTES_MAX; false when no buffer is free. */
 	bool (*take)(struct dp_port *port, struct dp_packet *ret_packet);
-	/* Sends a burst; what the link does not take is given back and counted. Returns how many went. */
+	/* Sends a burst; what the link does not take is counted. Returns how many went. */
 	uint32_t (*send)(struct dp_port *port, struct dp_packet *packets, uint32_t count);
 	void (*give_back)(struct dp_port *port, struct dp_packet *packets, uint32_t count);
 	/* Between bursts, every few milliseconds: control channels, reconnecting, link state. */
@@ -88,7 +89,7 @@ struct dp_port {
 struct dp_port_config {
 	enum dp_port_kind kind;
 	char name[DP_PORT_NAME_BYTES]; /* for people and metrics; unique in the process */
-	struct dp_mac mac;             /* all zero: a random local one (memif), the NIC's (af_packet) */
+	struct dp_mac mac; /* all zero: a random local one (memif), the NIC's (af_packet) */
 
 	/* memif */
 	char socket[DP_PORT_NAME_BYTES]; /* abstract socket, for instance "quorate/lab/0-1" */
@@ -117,7 +118,8 @@ static inline uint32_t dp_port_send(struct dp_port *port, struct dp_packet *pack
 	return port->ops->send(port, packets, count);
 }
 
-static inline void dp_port_give_back(struct dp_port *port, struct dp_packet *packets, uint32_t count)
+static inline void dp_port_give_back(struct dp_port *port, struct dp_packet *packets,
+				     uint32_t count)
 {
 	port->ops->give_back(port, packets, count);
 }

@@ -163,7 +163,10 @@ static void stop_memif(struct dpdk_port *self)
 	self->is_started = false;
 }
 
-/* A client whose control socket is gone has no server: stop, start, and see whether one is there. */
+/*
+ * A client whose control socket is gone has no server: stop, start, and see whether one is
+ * there.
+ */
 static void supervise(struct dp_port *port, struct dpdk_port *self, uint64_t now_ns)
 {
 	if (!self->is_client || dp_memif_control_count(self->index) > 0 ||

@@ -164,11 +164,17 @@ int dp_port_ring_open(void *memory, size_t memory_bytes, uint32_t ring_bytes,
 		for (uint32_t k = 0; k < BUFFERS; k++)
 			buffer_give_back(&pair->end[i], &pair->end[i].buffer[k]);
 	}
-	*ret_a = (struct dp_port){ .ops = &ring_ops, .implementation = &pair->end[0],
-				   .kind = DP_PORT_RING, .name = "ring-a", .mac = *mac_a,
+	*ret_a = (struct dp_port){ .ops = &ring_ops,
+				   .implementation = &pair->end[0],
+				   .kind = DP_PORT_RING,
+				   .name = "ring-a",
+				   .mac = *mac_a,
 				   .is_up = true };
-	*ret_b = (struct dp_port){ .ops = &ring_ops, .implementation = &pair->end[1],
-				   .kind = DP_PORT_RING, .name = "ring-b", .mac = *mac_b,
+	*ret_b = (struct dp_port){ .ops = &ring_ops,
+				   .implementation = &pair->end[1],
+				   .kind = DP_PORT_RING,
+				   .name = "ring-b",
+				   .mac = *mac_b,
 				   .is_up = true };
 	return 0;
 }

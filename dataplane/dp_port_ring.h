@@ -12,7 +12,10 @@
 
 size_t dp_port_ring_footprint(uint32_t ring_bytes);
 
-/* Builds both ends in `memory` (64-byte aligned, dp_port_ring_footprint() bytes). 0, ERR_CONFIG, ERR_MEMORY. */
+/*
+ * Builds both ends in `memory` (64-byte aligned, dp_port_ring_footprint() bytes). 0, ERR_CONFIG,
+ * ERR_MEMORY.
+ */
 int dp_port_ring_open(void *memory, size_t memory_bytes, uint32_t ring_bytes,
 		      const struct dp_mac *mac_a, const struct dp_mac *mac_b, struct dp_port *ret_a,
 		      struct dp_port *ret_b);

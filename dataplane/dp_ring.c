@@ -59,7 +59,10 @@ static bool has_room(struct dp_ring *ring, uint64_t end)
 {
 	if (end - ring->tail_seen <= ring->byte_count)
 		return true;
-	/* Acquire pairs with the release in dp_ring_release(): the consumer is done with those bytes. */
+	/*
+	 * Acquire pairs with the release in dp_ring_release(): the consumer is done with those
+	 * bytes.
+	 */
 	ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
 	return end - ring->tail_seen <= ring->byte_count;
 }
@@ -133,7 +136,10 @@ uint8_t *dp_ring_peek(struct dp_ring *ring, const struct dp_ring_header **ret_he
 	entry = entry_at(ring, tail);
 	if (entry->kind == KIND_PAD) {
 		tail += ring->byte_count - (tail & (ring->byte_count - 1));
-		/* Release pairs with the acquire in has_room(): nobody looks at the pad any more. */
+		/*
+		 * Release pairs with the acquire in has_room(): nobody looks at the pad any
+		 * more.
+		 */
 		atomic_store_explicit(&ring->tail, tail, memory_order_release);
 		entry = entry_at(ring, tail);
 	}

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-	DP_RING_BYTES_MIN = 128 * 1024,        /* holds WIRE_MESSAGE_BYTES_MAX more than twice */
+	DP_RING_BYTES_MIN = 128 * 1024, /* holds WIRE_MESSAGE_BYTES_MAX more than twice */
 	DP_RING_BYTES_MAX = 256 * 1024 * 1024,
 	DP_RING_MESSAGE_BYTES_MAX = 56 * 1024, /* a whole peer message and what is put before it */
 };
@@ -42,8 +42,8 @@ struct dp_ring {
 	uint64_t tail_seen;                 /* a lower bound of `tail` */
 	uint64_t reserved_at;               /* where the reserved entry starts; past the pad */
 	uint32_t reserved_bytes;
-	_Atomic uint64_t full_count;        /* reserves refused */
-	_Atomic uint64_t message_count;     /* messages committed */
+	_Atomic uint64_t full_count;    /* reserves refused */
+	_Atomic uint64_t message_count; /* messages committed */
 	/* Written by the consumer. */
 	_Alignas(64) _Atomic uint64_t tail; /* bytes ever released */
 	uint64_t head_seen;                 /* a lower bound of `head` */
@@ -52,14 +52,18 @@ struct dp_ring {
 	uint64_t byte_count;
 };
 
-/* Returns what dp_ring_init() needs, or 0 if `ring_bytes` is no power of two in the bounds above. */
+/*
+ * Returns what dp_ring_init() needs, or 0 if `ring_bytes` is no power of two in the bounds
+ * above.
+ */
 size_t dp_ring_footprint(uint32_t ring_bytes);
 
 /* Returns 0 and a ring inside `memory`, or ERR_CONFIG, ERR_MEMORY. */
 int dp_ring_init(void *memory, size_t memory_bytes, uint32_t ring_bytes, struct dp_ring **ret_ring);
 
 /*
- * Producer: room for a payload of `bytes` (at most DP_RING_MESSAGE_BYTES_MAX), or NULL when the ring
+ * Producer: room for a payload of `bytes` (at most DP_RING_MESSAGE_BYTES_MAX), or NULL when the
+ * ring
  * is full (counted). A second reserve without a commit gives the first one up.
  */
 uint8_t *dp_ring_reserve(struct dp_ring *ring, uint32_t bytes);
@@ -80,7 +84,10 @@ uint8_t *dp_ring_peek(struct dp_ring *ring, const struct dp_ring_header **ret_he
 /* Consumer: gives the peeked message's room back. */
 void dp_ring_release(struct dp_ring *ring);
 
-/* Bytes waiting, headers and pads included; exact for either end's own thread, else a moment old. */
+/*
+ * Bytes waiting, headers and pads included; exact for either end's own thread, else a moment
+ * old.
+ */
 uint64_t dp_ring_backlog_bytes(const struct dp_ring *ring);
 
 #endif

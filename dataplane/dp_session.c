@@ -38,9 +38,9 @@ static uint32_t buckets_of(const struct dp_session_config *config)
 {
 	if (config->subscriptions_max == 0)
 		return 0;
-	return power_of_two_above((2 * (uint64_t)config->subscriptions_max +
-				   SESSION_SUBSCRIPTION_BUCKET - 1) /
-				  SESSION_SUBSCRIPTION_BUCKET);
+	return power_of_two_above(
+		(2 * (uint64_t)config->subscriptions_max + SESSION_SUBSCRIPTION_BUCKET - 1) /
+		SESSION_SUBSCRIPTION_BUCKET);
 }
 
 static bool is_valid(const struct dp_session_config *config)
@@ -67,8 +67,8 @@ static struct layout layout_of(const struct dp_session_config *config)
 	struct layout layout;
 
 	layout.slots = units_round_up(sizeof(struct dp_session_table), 64);
-	layout.peers = units_round_up(
-		layout.slots + slots_of(config) * sizeof(struct session_slot), 64);
+	layout.peers =
+		units_round_up(layout.slots + slots_of(config) * sizeof(struct session_slot), 64);
 	layout.subscriptions = units_round_up(
 		layout.peers + config->member_count * sizeof(struct session_peer), 64);
 	layout.end = layout.subscriptions + (size_t)buckets_of(config) *
@@ -197,8 +197,8 @@ static struct dp_session_message message_of(const struct session_slot *slot, uin
 }
 
 static void client_input(struct dp_session_table *table, struct session_slot *slot,
-			 const struct dp_net_path *from, const uint8_t *bytes,
-			 uint32_t byte_count, uint64_t now_ns)
+			 const struct dp_net_path *from, const uint8_t *bytes, uint32_t byte_count,
+			 uint64_t now_ns)
 {
 	struct dp_session_message message = message_of(slot, bytes[AT_STREAM]);
 	uint8_t *room = table->io.room(table->io.context, &message, WIRE_DATAGRAM_BYTES_MAX);
@@ -274,13 +274,13 @@ static void peer_input(struct dp_session_table *table, struct session_slot *slot
 	struct dp_session_message message = message_of(slot, bytes[AT_STREAM]);
 	bool is_single = bytes[AT_PIECE_COUNT] == 1 && bytes[AT_STREAM] < WIRE_STREAMS_MAX &&
 			 byte_count > WIRE_DATA_OVERHEAD_BYTES;
-	uint8_t *room = is_single ? table->io.room(table->io.context, &message,
-						   WIRE_DATAGRAM_BYTES_MAX) :
-				    NULL;
+	uint8_t *room =
+		is_single ? table->io.room(table->io.context, &message, WIRE_DATAGRAM_BYTES_MAX) :
+			    NULL;
 	struct wire_piece piece;
 
-	if (!open_packet(table, slot, from, bytes, byte_count, room ? room : table->scratch,
-			 &piece, now_ns))
+	if (!open_packet(table, slot, from, bytes, byte_count, room ? room : table->scratch, &piece,
+			 now_ns))
 		return;
 	if (piece.byte_count == 0)
 		return;

@@ -228,8 +228,8 @@ void dp_session_subscribe(struct dp_session_table *table, uint64_t client,
 uint32_t dp_session_send_key(struct dp_session_table *table, const struct crypto_public_key *key,
 			     const uint8_t *bytes, uint32_t byte_count, uint64_t now_ns)
 {
-	struct session_subscription *entry =
-		table->bucket_count == 0 ? NULL : subscription_of(table, key);
+	struct session_subscription *entry = table->bucket_count == 0 ? NULL :
+									subscription_of(table, key);
 	uint32_t sent = 0;
 
 	for (uint32_t i = 0; entry && i < DP_SESSION_SUBSCRIBERS_MAX; i++) {

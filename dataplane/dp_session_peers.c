@@ -32,7 +32,7 @@ static uint32_t number_of(const struct dp_session_table *table, const struct ses
 	return (uint32_t)(peer - table->peer);
 }
 
-/* One of the peer's own slots that is free; the four roles and four slots leave one for each role. */
+/* A free one of the peer's own slots: there are as many as a session can have roles. */
 static uint32_t slot_take(struct dp_session_table *table, uint32_t replica)
 {
 	uint32_t first = replica * SESSION_SLOTS_PER_PEER;
@@ -104,7 +104,7 @@ static void peer_down(struct dp_session_table *table, struct session_peer *peer,
 	dp_session_kick(table, number_of(table, peer), now_ns);
 }
 
-/* A session both ends have: from here on it carries what is sent; the one before may still be heard. */
+/* Both ends have it: from here on it carries what is sent; the one before may still be heard. */
 void session_peer_stands(struct dp_session_table *table, uint32_t slot, uint64_t now_ns)
 {
 	struct session_peer *peer = &table->peer[table->slot[slot].peer];
@@ -326,7 +326,7 @@ void session_peer_initiation(struct dp_session_table *table, const struct dp_net
 	peer->offered = index;
 }
 
-/* Both may have called at once and each prefer another session: what counts is to be heard on any. */
+/* Both may have called at once and each send on its own session: being heard on any counts. */
 static uint64_t heard_ns(const struct dp_session_table *table, const struct session_peer *peer)
 {
 	uint64_t heard = table->slot[peer->current].heard_ns;

@@ -49,7 +49,7 @@ struct session_peer {
 	bool is_up;
 	struct dp_net_path path;
 	struct dp_mac mac; /* as configured; zero: found by ARP */
-	uint32_t current; /* slots; SESSION_NO_SLOT: none */
+	uint32_t current;  /* slots; SESSION_NO_SLOT: none */
 	uint32_t old;
 	uint32_t offered;
 	uint32_t calling;
@@ -100,7 +100,10 @@ static inline void session_drop(struct dp_session_table *table, enum dp_drop rea
 	dp_drops_add(&table->status.drops, reason);
 }
 
-/* Takes `cost` tokens, `rate` a second come back (0: no limit). False, nothing taken: it is empty. */
+/*
+ * Takes `cost` tokens, `rate` a second come back (0: no limit). False, nothing taken: it is
+ * empty.
+ */
 bool session_bucket_take(struct session_bucket *bucket, uint64_t rate, uint64_t cost,
 			 uint64_t now_ns);
 
@@ -111,7 +114,10 @@ uint32_t session_slot_index(const struct dp_session_table *table, const struct s
 /* Wipes keys and frees. */
 void session_slot_free(struct dp_session_table *table, uint32_t index);
 
-/* A chance whose index names `slot`, or NULL when there is none; session_chance_used() spends it. */
+/*
+ * A chance whose index names `slot`, or NULL when there is none; session_chance_used() spends
+ * it.
+ */
 struct wire_chance *session_chance(struct dp_session_table *table, uint32_t slot);
 void session_chance_used(struct dp_session_table *table);
 

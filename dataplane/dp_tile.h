@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 enum {
-	DP_TILES_MAX = 16,     /* on one core */
-	DP_TILE_FDS_MAX = 32,  /* wait descriptors of one tile */
+	DP_TILES_MAX = 16,    /* on one core */
+	DP_TILE_FDS_MAX = 32, /* wait descriptors of one tile */
 };
 
 struct dp_tile {
@@ -40,7 +40,8 @@ struct dp_tile {
 
 	/* The rest may be NULL. */
 	void (*on_housekeeping)(void *memory, uint64_t now_ns); /* about every `housekeeping_ns` */
-	uint64_t (*deadline_ns)(const void *memory); /* next time on_turn has work; UINT64_MAX: none */
+	uint64_t (*deadline_ns)(
+		const void *memory); /* next time on_turn has work; UINT64_MAX: none */
 	/* Asked once: descriptors whose readability ends a sleep. They stay open until fini. */
 	uint32_t (*wait_fds)(void *memory, int ret_fds[DP_TILE_FDS_MAX]);
 	bool (*before_sleep)(void *memory); /* arms doorbells; false: do not sleep, there is work */
@@ -58,8 +59,8 @@ enum dp_tile_mode { DP_TILE_SPIN, DP_TILE_SHARED };
 struct dp_tile_config {
 	enum dp_tile_mode mode;
 	uint64_t idle_before_sleep_ns; /* SHARED: 0 means 40 us */
-	uint64_t sleep_max_ns;         /* SHARED: 0 means 100 ms; housekeeping happens at least so often */
-	uint64_t housekeeping_ns;      /* 0 means 2 ms */
+	uint64_t sleep_max_ns; /* SHARED: 0 means 100 ms; housekeeping happens at least so often */
+	uint64_t housekeeping_ns; /* 0 means 2 ms */
 };
 
 /* Written by the loop's thread, read by anybody; each a running total. */
@@ -94,10 +95,16 @@ uint64_t dp_tile_clock_ns(void);
 int dp_tile_loop_open(struct dp_tile_loop *loop, const struct dp_tile_config *config,
 		      const struct dp_tile_place *places, uint32_t count);
 
-/* Runs until `*stop` is true; seen within a round, or within sleep_max_ns by a sleeper nobody wakes. */
+/*
+ * Runs until `*stop` is true; seen within a round, or within sleep_max_ns by a sleeper nobody
+ * wakes.
+ */
 int dp_tile_loop_run(struct dp_tile_loop *loop, const atomic_bool *stop);
 
-/* One round: every tile one turn, housekeeping if due. Returns the work done. For tests and tools. */
+/*
+ * One round: every tile one turn, housekeeping if due. Returns the work done. For tests and
+ * tools.
+ */
 uint32_t dp_tile_loop_round(struct dp_tile_loop *loop, uint64_t now_ns);
 
 /* Accepts a loop that never opened. Does not fini the tiles. */

@@ -114,9 +114,8 @@ static void on_refuse(void *memory, const struct dp_session_message *message, co
 {
 	struct net_tile *self = memory;
 	uint8_t answer[WIRE_SINGLE_BYTES_MAX];
-	uint32_t count = self->busy_answer ?
-				 self->busy_answer(bytes, message->byte_count, answer) :
-				 0;
+	uint32_t count = self->busy_answer ? self->busy_answer(bytes, message->byte_count, answer) :
+					     0;
 
 	if (count > 0)
 		dp_session_send_client(self->sessions, message->client, answer, count,

@@ -1,27 +1,32 @@
 /*
  * dp_tile_net: the net tile: ports on one side, rings of plain messages on the other.
  *
- *     ports --> dp_net (ARP, ICMP, UDP) --> dp_session (AEAD) --+--> to_core     votes, proposals, certificates
- *                                                               +--> to_lane     lane frames, acks, repair, blocks
- *                                                               +--> to_client   client frames, sealed or not
- *     ports <-- dp_session seals into the packet <-- from[0], from[1], ...       in that order of priority
+ *     ports -> dp_net (ARP, ICMP, UDP) -> dp_session (AEAD) -+-> to_core   votes, proposals
+ *                                                            +-> to_lane   lane frames, blocks
+ *                                                            +-> to_client what clients say
+ *     ports <- dp_session seals into the packet <- from[0], from[1], ... in that order of priority
  *
- * Packets are opened straight into the next tile's ring and sealed straight out of the sender's ring:
- * the AEAD pass is the only copy of either way.
+ * A packet is opened straight into the next tile's ring, and a message sealed straight out of the
+ * sender's ring: the AEAD pass is the only copy, either way.
  *
- * Into the rings (header.kind; header.source; header.aux)
- *     DP_NET_PEER_MESSAGE    replica       receive time ns     payload: the message
- *     DP_NET_CLIENT_MESSAGE  0             client session       payload: the message; aux_high: receive time
- *     DP_NET_PEER_UP, _DOWN  replica       time                on to_core; repeated until there is room
- * Out of the rings
- *     DP_NET_SEND_PEERS      -             set.word[0]         aux_high: set.word[1]; tag: wire_stream; payload
- *     DP_NET_SEND_CLIENT     -             client session       payload
- *     DP_NET_SEND_KEY        -             -                   payload: client key (32), then the message
- *     DP_NET_SUBSCRIBE       -             client session       payload: client key (32)
- *     DP_NET_CHARGE          checks        client session       no payload
+ *     kind                   source   aux             aux_high      payload
+ *     into the rings
+ *     DP_NET_PEER_MESSAGE    replica  received at ns  -             the message; tag: its stream
+ *     DP_NET_CLIENT_MESSAGE  -        client session  received at   the message
+ *     DP_NET_PEER_UP, _DOWN  replica  time            -             on to_core, once it has room
+ *     out of the rings
+ *     DP_NET_SEND_PEERS      -        set.word[0]     set.word[1]   the message; tag: its stream
+ *     DP_NET_SEND_CLIENT     -        client session  -             the message
+ *     DP_NET_SEND_KEY        -        -               -             client key (32), the message
+ *     DP_NET_SUBSCRIBE       -        client session  -             client key (32)
+ *     DP_NET_CHARGE          checks   client session  -             -
  *
- * Full rings  to_core, to_lane: the message is dropped and counted (RING_FULL); the sender's retries repair it.
- *             to_client: dropped, counted, and the client told by `busy_answer`. Links: dropped, counted (LINK_FULL).
+ * Full     to_core, to_lane: dropped and counted (RING_FULL); the sender's retries repair it.
+ *          to_client: dropped, counted, and the client told by `busy_answer`.
+ *          Links: dropped and counted (LINK_FULL).
+ * Peers    UP comes with every new session, also one that replaces another: the peer may have
+ *          restarted. In the role of a client the "peers" are nodes, and what they say is a
+ *          peer's message on the stream WIRE_STREAM_CLIENT.
  * Threads  One owner; the rings' other ends may be on other threads.
  */
 #ifndef QUORATE_DATAPLANE_DP_TILE_NET_H
@@ -50,10 +55,10 @@ enum dp_net_entry_kind {
 
 /* One port with its addresses; and, for memif, the bell of who is behind it. */
 struct dp_tile_net_port {
-	struct dp_port *port;         /* open; closed by the tile's fini */
-	struct dp_net_config net;     /* `mac` all zero: the port's own */
+	struct dp_port *port;          /* open; closed by the tile's fini */
+	struct dp_net_config net;      /* `mac` all zero: the port's own */
 	char bell[DP_BELL_NAME_BYTES]; /* empty: nobody to wake */
-	int32_t peer;                 /* replica behind this link, called again when it comes up; -1: many or none */
+	int32_t peer; /* the replica behind this link, called when it comes up; -1: many, none */
 };
 
 struct dp_tile_net_peer {
@@ -77,7 +82,8 @@ struct dp_tile_net_setup {
 	struct dp_ring *from[DP_TILE_NET_RINGS_MAX];
 	void (*random)(void *ret_bytes, size_t count); /* crypto_random */
 	/*
-	 * Writes what a client is told when its message found no room; returns the bytes, 0: nothing.
+	 * Writes what a client is told when its message found no room; returns the bytes, 0:
+	 * nothing.
 	 * NULL: never answered. `message` is the plain text that was dropped.
 	 */
 	uint32_t (*busy_answer)(const uint8_t *message, uint32_t byte_count,
@@ -86,7 +92,10 @@ struct dp_tile_net_setup {
 
 extern const struct dp_tile dp_tile_net; /* its setup is a struct dp_tile_net_setup */
 
-/* Sender's side: room for a message behind these headers, committed by dp_tile_net_commit(). NULL: full. */
+/*
+ * Sender's side: room for a message behind these headers, committed by dp_tile_net_commit().
+ * NULL: full.
+ */
 struct dp_tile_net_send {
 	struct dp_ring *ring;
 	struct dp_ring_header header;

@@ -140,8 +140,8 @@ bool net_port_housekeep(struct net_port *self, uint64_t now_ns)
 	if (is_fresh) {
 		dp_net_forget(&self->net);
 		if (hold(self))
-			send_held(self, dp_net_announce(&self->net,
-							self->out[self->out_count].bytes));
+			send_held(self,
+				  dp_net_announce(&self->net, self->out[self->out_count].bytes));
 	}
 	if (self->was_up)
 		ask_neighbours(self, now_ns);

@@ -1,8 +1,8 @@
 /*
- * dp_tile_net_ports: the net tile's side towards one port: packets in the making, bursts, links, bells.
+ * dp_tile_net_ports: the net tile's side towards one port: packets in the making, links, bells.
  *
- * A packet being written is `held` until it is sent: a second one asked for before is the same.
- * What is sent goes out in bursts: when 32 are together, at the end of a turn, and then the peer is rung.
+ * A packet being written is `held` until it is sent: asking again before gives the same one. What
+ * is sent goes out in bursts, when 32 are together or at the end of a turn; then the peer is rung.
  */
 #ifndef QUORATE_DATAPLANE_DP_TILE_NET_PORTS_H
 #define QUORATE_DATAPLANE_DP_TILE_NET_PORTS_H
@@ -27,7 +27,10 @@ struct net_port {
 int net_port_setup(struct net_port *self, const struct dp_tile_net_port *setup,
 		   struct dp_bell *bell);
 
-/* Gives back what is held, unlinks the ringer, closes the port if `closes`. Accepts a zeroed one. */
+/*
+ * Gives back what is held, unlinks the ringer, closes the port if `closes`. Accepts a zeroed
+ * one.
+ */
 void net_port_fini(struct net_port *self, bool closes);
 
 /* Room for a datagram to `to`; NULL: link down, neighbour not known yet, no buffer. */

@@ -120,8 +120,8 @@ static uint32_t timed_round(struct dp_tile_loop *loop, uint64_t *now_ns)
 	if (work > 0) {
 		count(&loop->counters.rounds_busy, 1);
 		count(&loop->counters.busy_ns, took_ns);
-		if (took_ns > atomic_load_explicit(&loop->counters.round_ns_max,
-						   memory_order_relaxed))
+		if (took_ns >
+		    atomic_load_explicit(&loop->counters.round_ns_max, memory_order_relaxed))
 			atomic_store_explicit(&loop->counters.round_ns_max, took_ns,
 					      memory_order_relaxed);
 	}
@@ -135,8 +135,8 @@ static uint64_t wake_ns(const struct dp_tile_loop *loop, uint64_t now_ns)
 
 	for (uint32_t i = 0; i < loop->count; i++)
 		if (loop->place[i].tile->deadline_ns)
-			nearest = units_min(nearest, loop->place[i].tile->deadline_ns(
-							     loop->place[i].memory));
+			nearest = units_min(
+				nearest, loop->place[i].tile->deadline_ns(loop->place[i].memory));
 	return nearest;
 }
 

@@ -54,7 +54,10 @@ struct probe {
 	struct dp_tile_loop loop;
 };
 
-/* The tile at the other side of the rings: sends numbered messages, counts and checks what comes. */
+/*
+ * The tile at the other side of the rings: sends numbered messages, counts and checks what
+ * comes.
+ */
 struct talker {
 	struct dp_ring *to_core;
 	struct dp_ring *to_lane;
@@ -213,14 +216,14 @@ static void print_status(struct talker *self)
 
 	getrusage(RUSAGE_SELF, &usage);
 	dp_tile_net_status(self->probe->net, &status);
-	printf("STATUS sent=%" PRIu64 " received=%" PRIu64 " damaged=%" PRIu64
-	       " delay_us=%" PRIu64 " handshakes=%" PRIu64 " bells_rung=%" PRIu64
-	       " bells_heard=%" PRIu64 " sleeps=%" PRIu64 " rounds=%" PRIu64 " cpu_ms=%ld"
+	printf("STATUS sent=%" PRIu64 " received=%" PRIu64 " damaged=%" PRIu64 " delay_us=%" PRIu64
+	       " handshakes=%" PRIu64 " bells_rung=%" PRIu64 " bells_heard=%" PRIu64
+	       " sleeps=%" PRIu64 " rounds=%" PRIu64 " cpu_ms=%ld"
 	       " rss_kib=%ld",
 	       self->sent, self->received, self->damaged,
 	       self->received ? self->delay_ns_sum / self->received / 1000 : 0,
-	       status.session.handshakes, status.bells_rung, status.bells_heard,
-	       counters->sleeps, counters->rounds,
+	       status.session.handshakes, status.bells_rung, status.bells_heard, counters->sleeps,
+	       counters->rounds,
 	       (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
 		       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000,
 	       usage.ru_maxrss);
@@ -243,7 +246,7 @@ static char *part(char **rest)
 {
 	char *text = strsep(rest, ",");
 
-	return text ? text : (char *)(uintptr_t)"";
+	return text ? text : (char *)(uintptr_t) "";
 }
 
 static void copy_name(char *to, size_t room, const char *from)
@@ -411,14 +414,18 @@ static void set_up_tiles(struct probe *probe, struct talker *talker)
 {
 	struct dp_tile_net_setup *setup = take(sizeof(*setup));
 
-	*talker = (struct talker){ .to_core = take_ring(), .to_lane = take_ring(),
-				   .to_client = take_ring(), .from = take_ring(),
+	*talker = (struct talker){ .to_core = take_ring(),
+				   .to_lane = take_ring(),
+				   .to_client = take_ring(),
+				   .from = take_ring(),
 				   .probe = probe };
 	*setup = (struct dp_tile_net_setup){
 		.port_count = probe->port_count,
 		.port = probe->tile_port,
-		.session = { .me = &probe->me, .member = probe->member,
-			     .member_count = probe->member_count, .clients_max = 16,
+		.session = { .me = &probe->me,
+			     .member = probe->member,
+			     .member_count = probe->member_count,
+			     .clients_max = 16,
 			     .subscriptions_max = 16 },
 		.bell = probe->bell_name[0] ? &probe->bell : NULL,
 		.to_core = talker->to_core,
@@ -437,8 +444,7 @@ static void set_up_tiles(struct probe *probe, struct talker *talker)
 
 static int run(struct probe *probe, struct talker *talker)
 {
-	struct dp_tile_place places[] = { { &dp_tile_net, probe->net },
-					  { &talker_tile, talker } };
+	struct dp_tile_place places[] = { { &dp_tile_net, probe->net }, { &talker_tile, talker } };
 	struct dp_tile_config config = { .mode = probe->spins ? DP_TILE_SPIN : DP_TILE_SHARED };
 	int code = dp_tile_loop_open(&probe->loop, &config, places, 2);
 

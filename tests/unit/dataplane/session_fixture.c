@@ -12,7 +12,8 @@ static void fill_random(struct session_world *world, void *bytes, size_t count)
 	uint8_t *at = bytes;
 
 	for (size_t i = 0; i < count; i++) {
-		world->random = world->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		world->random =
+			world->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
 		at[i] = (uint8_t)(world->random >> 56);
 	}
 }
@@ -106,7 +107,7 @@ static void build_party(struct session_world *world, uint32_t number, session_wo
 		.clients_max = is_node ? 4 : 0,
 		.subscriptions_max = 16,
 	};
-	const struct dp_session_io io = { party, on_room, on_deliver, on_refuse,
+	const struct dp_session_io io = { party,     on_room, on_deliver, on_refuse,
 					  on_packet, on_send, on_peer };
 	size_t footprint;
 

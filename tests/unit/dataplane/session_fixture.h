@@ -1,5 +1,6 @@
 /*
- * session_fixture: some parties with session tables, joined by a network the test holds in its hand.
+ * session_fixture: some parties with session tables, joined by a network the test holds in its
+ * hand.
  *
  * Party i has address i + 1. Nodes come first, clients after them. Datagrams wait in one queue
  * until session_world_run() carries them over; `loses` says which get lost.
@@ -24,8 +25,8 @@ struct world_party {
 	struct wire_party me;
 	struct dp_session_table *table;
 	void *memory;
-	bool is_full;   /* gives no room */
-	bool is_cut;    /* its link is down */
+	bool is_full; /* gives no room */
+	bool is_cut;  /* its link is down */
 	uint32_t delivered;
 	uint32_t refused;
 	uint32_t ups[WORLD_PARTIES_MAX];
@@ -53,7 +54,10 @@ struct session_world {
 typedef void session_world_tune(uint32_t party, struct dp_session_config *config,
 				struct wire_party *me);
 
-/* Builds `nodes` nodes that know each other and `clients` clients that know all nodes. Time is 1 s. */
+/*
+ * Builds `nodes` nodes that know each other and `clients` clients that know all nodes. Time is 1
+ * s.
+ */
 struct session_world *session_world_open(uint32_t nodes, uint32_t clients,
 					 session_world_tune *tune);
 void session_world_close(struct session_world *world);

@@ -13,8 +13,11 @@ static const struct dp_mac mac_there = { { 2, 0, 0, 0, 0, 2 } };
 
 static void open_net(struct dp_net *net, uint32_t address, const struct dp_mac *mac)
 {
-	const struct dp_net_config config = { .mac = *mac, .address = address, .prefix_bits = 24,
-					      .gateway = GATEWAY, .udp_port = PORT,
+	const struct dp_net_config config = { .mac = *mac,
+					      .address = address,
+					      .prefix_bits = 24,
+					      .gateway = GATEWAY,
+					      .udp_port = PORT,
 					      .udp_checksums = true };
 
 	UNIT_REQUIRE(dp_net_init(net, &config) == 0);
@@ -178,8 +181,11 @@ static void requests_are_repeated_less_and_less_often(void)
 static void static_neighbours_are_never_asked_or_changed(void)
 {
 	const struct dp_net_neighbour neighbour = { THERE, mac_there };
-	const struct dp_net_config config = { .mac = mac_here, .address = HERE, .udp_port = PORT,
-					      .neighbour_count = 1, .neighbour = &neighbour };
+	const struct dp_net_config config = { .mac = mac_here,
+					      .address = HERE,
+					      .udp_port = PORT,
+					      .neighbour_count = 1,
+					      .neighbour = &neighbour };
 	struct dp_net here;
 	uint8_t frame[DP_NET_ARP_BYTES];
 	struct dp_mac mac;

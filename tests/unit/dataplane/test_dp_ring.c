@@ -38,8 +38,9 @@ static void a_message_comes_out_as_it_went_in(void)
 {
 	void *memory;
 	struct dp_ring *ring = open_ring(DP_RING_BYTES_MIN, &memory);
-	const struct dp_ring_header header = { .kind = 7, .flags = 8, .source = 9, .tag = 10,
-					       .aux = 11, .aux_high = 12 };
+	const struct dp_ring_header header = {
+		.kind = 7, .flags = 8, .source = 9, .tag = 10, .aux = 11, .aux_high = 12
+	};
 	const struct dp_ring_header *seen;
 	uint8_t *bytes;
 
@@ -97,9 +98,9 @@ static void the_longest_message_fits_wherever_it_starts(void)
 		for (uint32_t k = 0; k < 2; k++) {
 			room = dp_ring_peek(ring, &seen);
 			UNIT_REQUIRE(room != NULL);
-			UNIT_CHECK(k == 1 || (room[0] == (uint8_t)i &&
-					      room[DP_RING_MESSAGE_BYTES_MAX - 1] ==
-						      (uint8_t)(i >> 8)));
+			UNIT_CHECK(k == 1 ||
+				   (room[0] == (uint8_t)i &&
+				    room[DP_RING_MESSAGE_BYTES_MAX - 1] == (uint8_t)(i >> 8)));
 			dp_ring_release(ring);
 		}
 	}
@@ -190,7 +191,8 @@ static void two_threads_lose_and_mix_nothing(void)
 		while ((bytes = dp_ring_peek(ring, &seen)) == NULL)
 			sched_yield();
 		if (seen->aux != i || seen->bytes != prng_below(&prng, 3000) ||
-		    (seen->bytes > 0 && (bytes[0] != (uint8_t)i || bytes[seen->bytes - 1] != (uint8_t)i)))
+		    (seen->bytes > 0 &&
+		     (bytes[0] != (uint8_t)i || bytes[seen->bytes - 1] != (uint8_t)i)))
 			wrong++;
 		dp_ring_release(ring);
 	}

@@ -52,8 +52,7 @@ static void the_longest_message_is_split_and_put_together_again(void)
 
 	fill_pattern(2);
 	session_world_pass(world, 100 * UNITS_NS_PER_MS);
-	for (uint32_t count = WIRE_SINGLE_BYTES_MAX; count <= WIRE_SPLIT_BYTES_MAX;
-	     count += 3001) {
+	for (uint32_t count = WIRE_SINGLE_BYTES_MAX; count <= WIRE_SPLIT_BYTES_MAX; count += 3001) {
 		uint32_t before = to->delivered;
 
 		session_world_send(world, 0, 1, WIRE_STREAM_BLOCKS, pattern, count);

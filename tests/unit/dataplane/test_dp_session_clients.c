@@ -29,8 +29,8 @@ static void a_client_talks_to_every_node_and_is_answered(void)
 	id = client_says(world, CLIENT, "submit");
 	UNIT_EQUAL(world->party[0].message.source, DP_SESSION_FROM_CLIENT);
 	UNIT_CHECK(id != 0);
-	UNIT_CHECK(dp_session_send_client(world->party[0].table, id, (const uint8_t *)"receipt",
-					  7, world->now_ns));
+	UNIT_CHECK(dp_session_send_client(world->party[0].table, id, (const uint8_t *)"receipt", 7,
+					  world->now_ns));
 	session_world_run(world);
 	UNIT_EQUAL(world->party[CLIENT].delivered, 1);
 	UNIT_EQUAL(world->party[CLIENT].message.replica, 0);
@@ -196,8 +196,8 @@ static void an_old_sessions_id_never_reaches_a_new_one(void)
 
 static uint32_t receipts(struct session_world *world, const struct crypto_public_key *key)
 {
-	uint32_t sent = dp_session_send_key(world->party[0].table, key,
-					    (const uint8_t *)"receipt", 7, world->now_ns);
+	uint32_t sent = dp_session_send_key(world->party[0].table, key, (const uint8_t *)"receipt",
+					    7, world->now_ns);
 
 	session_world_run(world);
 	return sent;

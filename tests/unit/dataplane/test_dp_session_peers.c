@@ -113,8 +113,8 @@ static void slow_first(struct session_world *world)
 			return;
 		world->queued--;
 		memmove(world->queue, world->queue + 1, world->queued * sizeof(first));
-		dp_session_input(world->party[first.to].table, &from, first.bytes,
-				 first.byte_count, world->now_ns);
+		dp_session_input(world->party[first.to].table, &from, first.bytes, first.byte_count,
+				 world->now_ns);
 	}
 }
 

@@ -56,35 +56,46 @@ static struct dp_ring *open_ring(void)
 static void open_side(struct world *world, uint32_t number, enum wire_role role)
 {
 	struct side *side = &world->side[number];
-	const struct dp_tile_net_port port = { .port = &world->port[number],
-					       .net = { .address = FIRST + number,
-							.prefix_bits = 24,
-							.udp_port = UDP_PORT },
-					       .peer = role == WIRE_ROLE_PEER ?
-							       1 - (int32_t)number :
-							       0 };
+	const struct dp_tile_net_port port = {
+		.port = &world->port[number],
+		.net = { .address = FIRST + number, .prefix_bits = 24, .udp_port = UDP_PORT },
+		.peer = role == WIRE_ROLE_PEER ? 1 - (int32_t)number : 0
+	};
 	struct dp_tile_net_setup *setup = calloc(1, sizeof(*setup));
 	size_t footprint;
 
-	*side = (struct side){ .core = open_ring(), .lane = open_ring(), .client = open_ring(),
-			       .urgent = open_ring(), .bulk = open_ring() };
-	side->me = (struct wire_party){ .role = role, .epoch = 1, .build_id = 1,
+	*side = (struct side){ .core = open_ring(),
+			       .lane = open_ring(),
+			       .client = open_ring(),
+			       .urgent = open_ring(),
+			       .bulk = open_ring() };
+	side->me = (struct wire_party){ .role = role,
+					.epoch = 1,
+					.build_id = 1,
 					.replica = role == WIRE_ROLE_PEER ? number : UINT32_MAX,
 					.ciphers = wire_ciphers_usable() };
 	memset(side->me.secret.b, 3 + (int)number, sizeof(side->me.secret.b));
 	crypto_exchange_public(&side->me.secret, &side->me.public_key);
 	UNIT_REQUIRE(setup != NULL);
 	*setup = (struct dp_tile_net_setup){
-		.port_count = 1, .port = &port,
-		.session = { .me = &side->me, .member = world->member, .member_count = 2,
+		.port_count = 1,
+		.port = &port,
+		.session = { .me = &side->me,
+			     .member = world->member,
+			     .member_count = 2,
 			     .clients_max = role == WIRE_ROLE_PEER ? 4 : 0,
 			     .subscriptions_max = 8 },
-		.to_core = side->core, .to_lane = side->lane, .to_client = side->client,
-		.from_count = 2, .from = { side->urgent, side->bulk },
-		.random = fill_random, .busy_answer = say_busy,
+		.to_core = side->core,
+		.to_lane = side->lane,
+		.to_client = side->client,
+		.from_count = 2,
+		.from = { side->urgent, side->bulk },
+		.random = fill_random,
+		.busy_answer = say_busy,
 	};
 	setup->peer[role == WIRE_ROLE_PEER ? 1 - number : 0] = (struct dp_tile_net_peer){
-		.is_set = true, .address = FIRST + (1 - number), .udp_port = UDP_PORT };
+		.is_set = true, .address = FIRST + (1 - number), .udp_port = UDP_PORT
+	};
 	footprint = dp_tile_net.footprint(setup);
 	side->tile = aligned_alloc(64, units_round_up(footprint, 64));
 	UNIT_REQUIRE(side->tile && dp_tile_net.setup(side->tile, setup) == 0);
@@ -161,7 +172,8 @@ static void say(struct world *world, uint32_t from, enum wire_stream stream, con
 {
 	const struct bitset all = { { 3, 0 } };
 	struct dp_tile_net_send send;
-	uint8_t *room = dp_tile_net_room_peers(world->side[from].urgent, &all, stream, count, &send);
+	uint8_t *room =
+		dp_tile_net_room_peers(world->side[from].urgent, &all, stream, count, &send);
 
 	UNIT_REQUIRE(room != NULL);
 	memcpy(room, bytes, count);

@@ -25,11 +25,11 @@ static void open_pair(struct pair *pair)
 		     dp_port_ring_open(pair->memory, footprint, DP_RING_BYTES_MIN, &mac[0], &mac[1],
 				       &pair->port[0], &pair->port[1]) == 0);
 	for (uint32_t i = 0; i < 2; i++) {
-		const struct dp_tile_net_port setup = { .port = &pair->port[i],
-							.net = { .address = HERE + i,
-								 .prefix_bits = 24,
-								 .udp_port = UDP_PORT },
-							.peer = -1 };
+		const struct dp_tile_net_port setup = {
+			.port = &pair->port[i],
+			.net = { .address = HERE + i, .prefix_bits = 24, .udp_port = UDP_PORT },
+			.peer = -1
+		};
 
 		UNIT_REQUIRE(net_port_setup(&pair->net[i], &setup, NULL) == 0);
 	}
@@ -104,7 +104,8 @@ static void a_datagram_waits_for_nobody_but_the_neighbours_mac(void)
 static void a_link_that_is_down_takes_nothing_and_counts(void)
 {
 	struct pair pair;
-	const struct dp_net_path to = { .address = THERE, .udp_port = UDP_PORT,
+	const struct dp_net_path to = { .address = THERE,
+					.udp_port = UDP_PORT,
 					.mac = { { 2, 0, 0, 0, 0, 2 } } };
 
 	open_pair(&pair);
@@ -117,7 +118,8 @@ static void a_link_that_is_down_takes_nothing_and_counts(void)
 static void a_packet_asked_for_and_not_sent_is_given_again_and_none_leaks(void)
 {
 	struct pair pair;
-	const struct dp_net_path to = { .address = THERE, .udp_port = UDP_PORT,
+	const struct dp_net_path to = { .address = THERE,
+					.udp_port = UDP_PORT,
 					.mac = { { 2, 0, 0, 0, 0, 2 } } };
 	uint8_t *first;
 

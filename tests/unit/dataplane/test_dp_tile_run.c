@@ -118,8 +118,9 @@ static void run(struct puppet *puppet, struct dp_tile_loop *loop, enum dp_tile_m
 
 static void all_work_is_done_before_anybody_sleeps(void)
 {
-	struct puppet puppet = { .work_left = 500, .fd = -1, .deadline_ns = UINT64_MAX,
-				 .stop_after_turns = 500 };
+	struct puppet puppet = {
+		.work_left = 500, .fd = -1, .deadline_ns = UINT64_MAX, .stop_after_turns = 500
+	};
 	struct dp_tile_loop loop;
 
 	run(&puppet, &loop, DP_TILE_SHARED);
