@@ -345,7 +345,9 @@ void lane_intake_on_repair(struct lane_set *set, uint32_t from, const struct lan
 		lane_slot_find(set, lane, repair->header.seq)->progress_ns = set->now_ns;
 	if (branch->buffer != LANE_NONE)
 		lane_bind(set, lane, branch);
-	if (is_progress && !branch->is_bound)
+	if (branch->is_bound)
+		lane_due(lane, set->now_ns); /* others may be asked for in its place */
+	else if (is_progress)
 		lane_repair_continue(set, lane, branch, from);
 }
 

@@ -200,6 +200,14 @@ static bool lane_repair_gives_up(struct lane_set *set, struct lane *lane, struct
 	return true;
 }
 
+/* The walk came down into the ring: what lies below is named there, or complete. */
+static bool lane_anchor_is_reached(const struct lane_set *set, const struct lane *lane)
+{
+	const struct lane_slot *below = lane_slot_find(set, lane, lane->anchor[0].seq - 1);
+
+	return below && below->preferred != LANE_NONE;
+}
+
 /* Nothing between base and the lowest anchor is known: walk down its chain, header by header. */
 static void lane_repair_anchor(struct lane_set *set, struct lane *lane, uint64_t *due_ns)
 {
@@ -228,10 +236,10 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 {
 	uint64_t end = lane->base.seq + set->ring;
 	uint64_t due_ns = UINT64_MAX;
-	uint32_t fetches = 0;
-	bool has_named = false;
+	uint32_t streamed = 0;
+	uint32_t named = 0;
 
-	for (uint64_t seq = lane->base.seq + 1; seq <= end && fetches < LANE_FETCHES_MAX; seq++) {
+	for (uint64_t seq = lane->base.seq + 1; seq <= end; seq++) {
 		struct lane_slot *slot = lane_slot_find(set, lane, seq);
 		struct lane_branch *branch;
 		uint32_t nth;
@@ -246,11 +254,14 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 			continue;
 		if (lane_repair_gives_up(set, lane, slot))
 			continue;
-		has_named |= slot->preferred != LANE_NONE;
-		fetches++;
+		uint32_t *fetches = slot->preferred != LANE_NONE ? &named : &streamed;
+
+		if (*fetches == LANE_FETCHES_MAX)
+			continue;
+		(*fetches)++;
 		lane_repair_slot(set, lane, slot, branch, nth, &due_ns);
 	}
-	if (lane->anchor_count > 0 && !has_named)
+	if (lane->anchor_count > 0 && named == 0 && !lane_anchor_is_reached(set, lane))
 		lane_repair_anchor(set, lane, &due_ns);
 	lane->due_ns = due_ns;
 }
