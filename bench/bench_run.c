@@ -151,18 +151,24 @@ static int set_up_net(struct bench_run *run, const struct bench_targets *targets
 	return run->net_memory ? 0 : ERR_MEMORY;
 }
 
-static void show_progress(const void *tile, uint64_t now_ns)
+static void show_progress(const void *tile, const struct bench_load *load, uint64_t now_ns)
 {
+	static const char full[] = "####################";
+	static const char empty[] = "....................";
 	const struct bench_result *result = bench_tile_result(tile);
 	static uint64_t seen;
 	static uint64_t seen_ns;
+	int tenths;
 
 	if (now_ns - seen_ns < UNITS_NS_PER_S / 4)
 		return;
+	tenths = (int)(result->frames_final * 20 / load->frame_count);
 	if (result->start_ns == 0)
 		fprintf(stderr, "\rconnecting: %u nodes", bitset_count(&result->up));
 	else
-		fprintf(stderr, "\r%5.1f s  final %10" PRIu64 "  %8.0f tx/s  p50 %.2f ms  nodes up %u  ",
+		fprintf(stderr,
+			"\r[%.*s%.*s] %5.1f s  final %9" PRIu64 "  %7.0f tx/s  p50 %.2f ms  up %u  ",
+			tenths, full, 20 - tenths, empty,
 			(double)(now_ns - result->start_ns) / 1e9, result->transactions_final,
 			(double)(result->transactions_final - seen) / ((double)(now_ns - seen_ns) / 1e9),
 			(double)histogram_percentile(&result->latency, 50000) / 1e6,

@@ -315,7 +315,7 @@ static uint32_t tile_on_turn(void *memory, uint64_t now_ns)
 	if (now_ns - self->progress_ns > progress_ns) {
 		self->progress_ns = now_ns;
 		if (self->io.progress)
-			self->io.progress(self, now_ns);
+			self->io.progress(self, self->io.load, now_ns);
 	}
 	if (is_over(self, now_ns))
 		atomic_store(self->io.stop, true);

@@ -33,7 +33,7 @@ struct bench_tile_setup {
 	struct dp_ring *from_net[3];
 	struct dp_ring *to_net;
 	atomic_bool *stop; /* set when everything is final or time is up */
-	void (*progress)(const void *tile, uint64_t now_ns); /* about ten times a second */
+	void (*progress)(const void *tile, const struct bench_load *load, uint64_t now_ns); /* about ten times a second */
 };
 
 struct bench_result {

@@ -29,9 +29,9 @@ def read_submitted(path):
     return submitted
 
 
-def read_order(quorate, socket, timeout_s):
+def read_order(quorate, node, timeout_s):
     """Yields (height, index, txid) of one node's whole order."""
-    command = [quorate, "tail", "--socket", socket, "--from", "1", "--json"]
+    command = [quorate, "tail", "--node", node, "--from", "1", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         for line in process.stdout:
@@ -77,13 +77,13 @@ def main():
     parser.add_argument("--quorate", default="quorate", help="the command line program")
     parser.add_argument("--json", metavar="FILE", help="write the result there too")
     parser.add_argument("--timeout", type=int, default=60, help="seconds for each node")
-    parser.add_argument("sockets", nargs="+", help="ingress socket of each node")
+    parser.add_argument("nodes", nargs="+", help="directory of each node")
     args = parser.parse_args()
 
     submitted = read_submitted(args.ids)
     nodes = []
-    for socket in args.sockets:
-        nodes.append(check_node(read_order(args.quorate, socket, args.timeout), submitted))
+    for node in args.nodes:
+        nodes.append(check_node(read_order(args.quorate, node, args.timeout), submitted))
 
     shortest = min(len(node["digests"]) for node in nodes)
     agree = shortest == 0 or len({node["digests"][shortest - 1] for node in nodes}) == 1
