@@ -4,8 +4,8 @@
  * Each function is one promise; test_blocklog_dev_uring.c and test_blocklog_dev_pwrite.c
  * run all of them. The directory lies below the working directory, on a real disk.
  */
-#ifndef QUORATE_TESTS_DEV_CONFORMANCE_H
-#define QUORATE_TESTS_DEV_CONFORMANCE_H
+#ifndef QUORATE_TESTS_UNIT_STORAGE_DEV_CONFORMANCE_H
+#define QUORATE_TESTS_UNIT_STORAGE_DEV_CONFORMANCE_H
 
 #include <stdbool.h>
 

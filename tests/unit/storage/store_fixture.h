@@ -4,8 +4,8 @@
  * The record of ticket t has kind t % 1000, a size and bytes that follow from t alone, so
  * a reader can say of any record whether it is the right one in the right place.
  */
-#ifndef QUORATE_TESTS_STORE_FIXTURE_H
-#define QUORATE_TESTS_STORE_FIXTURE_H
+#ifndef QUORATE_TESTS_UNIT_STORAGE_STORE_FIXTURE_H
+#define QUORATE_TESTS_UNIT_STORAGE_STORE_FIXTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ void fixture_end(struct fixture *fixture);
 /* The record that belongs to a ticket; returns its size. */
 size_t fixture_record(uint64_t ticket, uint8_t ret_bytes[FIXTURE_RECORD_MAX]);
 
-/* Appends the record of the next ticket. Returns the append's code; a refused ticket is not used. */
+/* Appends the record of the next ticket, which is not used up if it is refused. */
 int fixture_append(struct fixture *fixture, enum blocklog_log log);
 
 /* One turn after the disk's next completion, if any. */

@@ -48,7 +48,7 @@ static void a_failed_format_leaves_nothing_behind(void)
 	struct fixture f;
 	uint64_t limit;
 
-	/* Room for the lane segment, then also for the block segment, then also for the safety log. */
+	/* Room for the lane segment, then for the block segment, then for the safety log. */
 	for (limit = FIXTURE_SEGMENT_BYTES; limit < (uint64_t)9 << 20; limit *= 2) {
 		fixture_prepare(&f, 1);
 		sim_disk_set_bytes_max(f.disk, limit);
@@ -177,7 +177,7 @@ static void crash_start(struct fixture *f, uint64_t seed)
 	UNIT_EQUAL(fixture_open(f), 0);
 }
 
-/* Some load on all three logs, over a segment's end, overlapping in time; stops when the disk is dead. */
+/* Some load on all three logs, over a segment's end; stops when the disk is dead. */
 static void load(struct fixture *f, uint32_t rounds)
 {
 	for (uint32_t i = 0; i < rounds && !sim_disk_is_dead(f->disk); i++) {
