@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,16 +74,22 @@ static void add(struct arguments *arguments, const char *format, ...)
 	arguments->pointer[arguments->count++] = text;
 }
 
-static uint64_t free_hugepages(void)
+/*
+ * Reads how many are free. The file is also the lock of who looks and then takes, so that nodes
+ * started together do not count on the same pages; the caller closes `*ret_lock` (NULL: no such
+ * file) after it took them.
+ */
+static uint64_t free_hugepages(FILE **ret_lock)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
 	unsigned long long count = 0;
 
+	*ret_lock = file;
 	if (!file)
 		return 0;
+	flock(fileno(file), LOCK_EX);
 	if (fscanf(file, "%llu", &count) != 1)
 		count = 0;
-	fclose(file);
 	return count;
 }
 
@@ -94,9 +101,9 @@ static bool is_name(const char *name)
 	return name[0] != '\0';
 }
 
-static int choose_memory(const struct dp_env_config *config, uint32_t memory_mib)
+static int choose_memory(const struct dp_env_config *config, uint32_t memory_mib, FILE **ret_lock)
 {
-	uint64_t free_mib = free_hugepages() * HUGEPAGE_MIB;
+	uint64_t free_mib = free_hugepages(ret_lock) * HUGEPAGE_MIB;
 
 	env.has_hugepages = config->hugepages != DP_ENV_HUGEPAGES_NEVER && free_mib >= memory_mib;
 	if (config->hugepages == DP_ENV_HUGEPAGES_REQUIRED && !env.has_hugepages)
@@ -138,9 +145,8 @@ static void fill(struct arguments *arguments, const struct dp_env_config *config
 		add(arguments, "--allow=%s", config->pci[i]);
 }
 
-static int explain(const struct dp_env_config *config, uint32_t memory_mib, int core)
+static int explain(uint32_t memory_mib, int core)
 {
-	(void)config;
 	switch (rte_errno) {
 	case ENOMEM:
 		return dp_env_fail(
@@ -182,12 +188,24 @@ static int start_dpdk(struct arguments *arguments, const cpu_set_t *cores, int32
 	return code < 0 ? -1 : 0;
 }
 
+static int choose_core(const struct dp_env_config *config, cpu_set_t *ret_cores, int *ret_core)
+{
+	if (sched_getaffinity(0, sizeof(*ret_cores), ret_cores) != 0)
+		return dp_env_fail(-errno, "the thread's cores cannot be read");
+	*ret_core = config->core >= 0 ? config->core : first_core(ret_cores);
+	if (*ret_core >= CPU_SETSIZE || !CPU_ISSET((size_t)*ret_core, ret_cores))
+		return dp_env_fail(ERR_CONFIG, "core %d is not one this process may use",
+				   *ret_core);
+	return 0;
+}
+
 int dp_env_start(const struct dp_env_config *config)
 {
 	struct arguments arguments = { .count = 0 };
 	uint32_t memory_mib = (uint32_t)(config->memory_bytes / UNITS_MIB);
+	FILE *lock = NULL;
 	cpu_set_t cores;
-	int core;
+	int core = 0;
 	int code;
 
 	if (env.was_started)
@@ -197,20 +215,19 @@ int dp_env_start(const struct dp_env_config *config)
 				   config->name);
 	if (memory_mib == 0)
 		memory_mib = MEMORY_MIB;
-	code = choose_memory(config, memory_mib);
-	if (code != 0)
-		return code;
-	if (sched_getaffinity(0, sizeof(cores), &cores) != 0)
-		return dp_env_fail(-errno, "the thread's cores cannot be read");
-	core = config->core >= 0 ? config->core : first_core(&cores);
-	if (core >= CPU_SETSIZE || !CPU_ISSET((size_t)core, &cores))
-		return dp_env_fail(ERR_CONFIG, "core %d is not one this process may use", core);
-	fill(&arguments, config, memory_mib, core);
-	env.was_started = true;
-	if (start_dpdk(&arguments, &cores, config->core) != 0)
-		return explain(config, memory_mib, core);
-	env.is_started = true;
-	return 0;
+	code = choose_core(config, &cores, &core);
+	if (code == 0)
+		code = choose_memory(config, memory_mib, &lock);
+	if (code == 0) {
+		fill(&arguments, config, memory_mib, core);
+		env.was_started = true;
+		if (start_dpdk(&arguments, &cores, config->core) != 0)
+			code = explain(memory_mib, core);
+		env.is_started = code == 0;
+	}
+	if (lock)
+		fclose(lock);
+	return code;
 }
 
 void dp_env_stop(void)

@@ -3,7 +3,8 @@
  *
  * Memory   Free hugepages are used when there are enough (`--in-memory`: no file, no mount
  *          needed); else ordinary pages (`--no-huge`), bounded by memory_bytes. The two exclude
- *          each other in DPDK.
+ *          each other in DPDK, and it starts only once: who looks for free pages holds a lock until
+ *          it has them, so that nodes started together do not count on the same ones.
  * Closed   No telemetry socket, no multi-process files, no plug-in loading, one core; no PCI scan
  *          unless PCI devices are listed, and then only those. DPDK's own messages go to stderr
  *          from warnings up.

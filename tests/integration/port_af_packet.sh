@@ -33,9 +33,9 @@ if inside "$probe" 0 2 af_packet=nosuch,1 >"$work/nosuch.log" 2>&1; then
 fi
 grep -q "there is no interface 'nosuch'" "$work/nosuch.log" || fail "no cause for nosuch"
 
-start_probe zero 0 2 af_packet=v0,1 rate=300
+start_probe zero 0 2 af_packet=v0,1 rate=300 huge=never
 zero_pid=$pid
-start_probe one 1 2 af_packet=v1,0 rate=300
+start_probe one 1 2 af_packet=v1,0 rate=300 huge=never
 one_pid=$pid
 wait_lines zero "^UP 1" 1
 wait_lines one "^UP 0" 1
@@ -68,7 +68,7 @@ wait_lines zero "^UP 1" $((ups + 1))
 kill -9 "$one_pid"
 wait "$one_pid" 2>/dev/null || true
 ups=$(count_lines zero "^UP 1")
-start_probe again 1 2 af_packet=v1,0 rate=300
+start_probe again 1 2 af_packet=v1,0 rate=300 huge=never
 wait_lines again "^UP 0" 1
 wait_lines zero "^UP 1" $((ups + 1))
 kill -TERM "$zero_pid"

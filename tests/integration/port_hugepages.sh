@@ -42,6 +42,16 @@ while [ "$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)" -lt 36 ]; do
 	[ $waited -le 100 ] || fail "hugepages of a killed process are not free again"
 	sleep 0.05
 done
+
+# Three at once, pages for one: one gets them, nobody fails.
+for i in 0 1 2; do
+	start_probe auto$i $i 3 memif=@$lab-auto$i,server,-1 huge=auto
+done
+for i in 0 1 2; do
+	wait_lines auto$i "^READY" 1
+done
+got=$(cat "$work"/auto?.log | grep -c "hugepages=yes" || true)
+[ "$got" = 1 ] || fail "$got of three got the hugepages of one"
 for left in /var/run/dpdk/quorate-probe-*; do
 	[ ! -e "$left" ] || fail "left behind: $left"
 done

@@ -9,8 +9,8 @@ in_namespace=""
 trap 'end_probes; rm -rf "$work"' EXIT
 
 lab=port-memif-$$
-server="0 2 memif=@$lab-link,server,1,@$lab-bell1 bell=@$lab-bell0"
-client="1 2 memif=@$lab-link,client,0,@$lab-bell0 bell=@$lab-bell1"
+server="0 2 memif=@$lab-link,server,1,@$lab-bell1 bell=@$lab-bell0 huge=never"
+client="1 2 memif=@$lab-link,client,0,@$lab-bell0 bell=@$lab-bell1 huge=never"
 
 # The client first: it has to wait for its server.
 # shellcheck disable=SC2086
@@ -25,7 +25,7 @@ wait_lines server "^UP 1" 1
 
 # A second process with the same name is refused with cause and remedy.
 # shellcheck disable=SC2086
-if "$probe" 0 2 memif=@$lab-link,server,1 >"$work/second.log" 2>&1; then
+if "$probe" 0 2 memif=@$lab-link,server,1 huge=never >"$work/second.log" 2>&1; then
 	fail "two servers on one socket"
 fi
 grep -q "is taken" "$work/second.log" || fail "no cause for the second server"
