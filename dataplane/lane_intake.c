@@ -206,16 +206,11 @@ static uint32_t *lane_stream_buffer(struct lane_slot *slot, struct lane_branch *
 }
 
 /* A different frame at an index: its owner began this batch anew, or lied. */
-static void lane_frame_replace(struct lane_batch *batch, const struct lane_frame *frame,
-			       bool is_bounded)
+static void lane_frame_replace(struct lane_batch *batch, const struct lane_frame *frame)
 {
-	if (!lane_batch_has(batch, frame->index) ||
-	    crypto_hash_equal(&batch->hash[frame->index], &frame->frame_hash))
-		return;
-	if (is_bounded)
+	if (lane_batch_has(batch, frame->index) &&
+	    !crypto_hash_equal(&batch->hash[frame->index], &frame->frame_hash))
 		lane_batch_remove(batch, frame->index);
-	else
-		lane_batch_clear(batch);
 }
 
 static void lane_frame_add(struct lane_set *set, struct lane *lane, struct lane_slot *slot,
@@ -241,7 +236,7 @@ static void lane_frame_add(struct lane_set *set, struct lane *lane, struct lane_
 
 	struct lane_batch *batch = &set->buffers[*buffer].batch;
 
-	lane_frame_replace(batch, frame, branch != NULL);
+	lane_frame_replace(batch, frame);
 
 	int code = lane_batch_add(batch, frame->index, &frame->frame_hash, frame->is_signed,
 				  frame->bytes, frame->byte_count);
@@ -415,7 +410,7 @@ void lane_intake_on_persisted(struct lane_set *set, uint32_t buffer, uint64_t po
 	ensure(branch && branch->is_bound && !branch->is_durable);
 	branch->is_durable = true;
 	branch->position = position;
-	lane_tip_raise(set, lane);
+	lane_tip_durable(set, lane, branch);
 	set->is_changed = true;
 	if (lane->id == set->config.replica_id) {
 		lane_own_advance(set);

@@ -281,6 +281,14 @@ static void lane_tip_switch(struct lane_set *set, struct lane *lane)
 	lane->is_claim_changed |= !lane_entry_equal(&before, &lane->tip);
 }
 
+void lane_tip_durable(struct lane_set *set, struct lane *lane, const struct lane_branch *branch)
+{
+	if (branch->is_named && branch->header.seq <= lane->tip.seq)
+		lane_tip_switch(set, lane);
+	else
+		lane_tip_raise(set, lane);
+}
+
 static void lane_anchor_put(struct lane *lane, const struct hs_cut_entry *entry)
 {
 	uint32_t at = 0;

@@ -70,6 +70,9 @@ const struct lane_index_entry *lane_index_find(const struct lane_set *set, const
 /* Raises the tip as far as durable batches reach. True if it moved. */
 bool lane_tip_raise(struct lane_set *set, struct lane *lane);
 
+/* A batch became durable: the tip rises, or goes over to the named chain that it completes. */
+void lane_tip_durable(struct lane_set *set, struct lane *lane, const struct lane_branch *branch);
+
 /*
  * A proposal or committed block names this digest: prefer it, and its chain down to base. Beyond
  * the ring only a committed digest is remembered, as an anchor.
