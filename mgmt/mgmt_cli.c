@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "mgmt/mgmt_cli.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,11 +53,12 @@ bool mgmt_number_of(const char *text, uint64_t most, uint64_t *ret_number)
 {
 	size_t digits = strspn(text, "0123456789");
 
-	if (digits == 0 || digits > 19 || text[digits] != '\0')
+	if (digits == 0 || text[digits] != '\0')
 		return false;
+	errno = 0;
 	uint64_t number = strtoull(text, NULL, 10);
 
-	if (number > most)
+	if (errno != 0 || number > most)
 		return false;
 	*ret_number = number;
 	return true;

@@ -64,8 +64,8 @@ uint32_t mgmt_verb_count(void);
 const struct mgmt_verb *mgmt_verb_at(uint32_t index);
 
 /*
- * Understands a command line. Returns MGMT_EXIT_OK, or MGMT_EXIT_USAGE and one line in `ret_reason`.
- * `verb` is NULL when only help was asked for.
+ * Understands a command line. Returns MGMT_EXIT_OK, or MGMT_EXIT_USAGE and one line in
+ * `ret_reason`. `verb` is NULL when only help was asked for.
  */
 enum mgmt_exit mgmt_cli_parse(int argc, const char *const *argv, struct mgmt_cli *ret_cli,
 			      struct mgmt_text *ret_reason);
@@ -85,8 +85,8 @@ const char *mgmt_cli_text(const struct mgmt_cli *cli, enum mgmt_option option,
 			  const char *fallback);
 
 /*
- * Gives the option's number, or `fallback` when it was not given. False: it is not a whole number of
- * at most `most`; the failure has been said, return MGMT_EXIT_USAGE.
+ * Gives the option's number, or `fallback` when it was not given. False: it is not a whole number
+ * of at most `most`; the failure has been said, return MGMT_EXIT_USAGE.
  */
 bool mgmt_cli_number(const struct mgmt_cli *cli, enum mgmt_option option, uint64_t fallback,
 		     uint64_t most, uint64_t *ret_number);

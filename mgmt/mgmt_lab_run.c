@@ -103,12 +103,17 @@ uint32_t mgmt_lab_stop(const struct mgmt_lab *lab)
 static void mgmt_lab_obstacle(const struct mgmt_lab *lab, struct mgmt_view *view, uint32_t id,
 			      struct mgmt_text *ret_text)
 {
-	if (mgmt_lab_process(lab, id, MGMT_LAB_QUORATED).pid == 0) {
+	int pid = mgmt_lab_process(lab, id, MGMT_LAB_QUORATED).pid;
+
+	if (pid == 0) {
 		mgmt_text_string(ret_text, "its process ended");
 		return;
 	}
 	mgmt_view_refresh(view);
-	if (mgmt_view_is_ready(view, ret_text) && view->status.committed_height == 0)
+	/* Until the new process has its own page, the old one's tells of the past. */
+	if (!view->shm.page || view->shm.page->header.pid != (uint32_t)pid)
+		mgmt_text_string(ret_text, "starting");
+	else if (mgmt_view_is_ready(view, ret_text) && view->status.committed_height == 0)
 		mgmt_text_string(ret_text, "nothing is ordered yet");
 }
 

@@ -1,5 +1,5 @@
 /*
- * mgmt_place: which node a command talks to: --node DIR, or the first living one of the lab in --dir.
+ * mgmt_place: which node a command talks to: --node DIR, or the first living one of the lab.
  */
 #ifndef QUORATE_MGMT_PLACE_H
 #define QUORATE_MGMT_PLACE_H

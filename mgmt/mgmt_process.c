@@ -72,6 +72,17 @@ bool mgmt_process_is_alive(const struct mgmt_process *process)
 	       start_tick == process->start_tick && state != 'Z' && state != 'X';
 }
 
+bool mgmt_process_is_gone(int pid)
+{
+	uint64_t start_tick = 0;
+	char state = '\0';
+
+	if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
+		return true;
+	/* A /proc that hides other users' processes says nothing; then it counts as running. */
+	return mgmt_process_stat(pid, &state, &start_tick) == 0 && (state == 'Z' || state == 'X');
+}
+
 /* Opens a handle on the process; once open it cannot come to mean another. */
 static int mgmt_process_open(const struct mgmt_process *process)
 {

@@ -37,6 +37,9 @@ int mgmt_process_run(const char *const *argv, int timeout_ms, struct mgmt_text *
 /* True while that very process lives; a zombie does not. */
 bool mgmt_process_is_alive(const struct mgmt_process *process);
 
+/* True when no process of that number runs any more; a zombie does not run. */
+bool mgmt_process_is_gone(int pid);
+
 /* Sends a signal. Returns 0, -ESRCH if that very process is gone, -errno. */
 int mgmt_process_signal(const struct mgmt_process *process, int signal_number);
 

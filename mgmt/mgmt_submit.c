@@ -69,25 +69,30 @@ static int mgmt_submit_get(struct mgmt_submit *submit, uint64_t seq, struct qr_r
 	return qr_get(submit->link, &name, MGMT_TIMEOUT_S_DEFAULT * UNITS_NS_PER_S, ret_record);
 }
 
-/* Moves `settled` over the numbers an earlier command used, as far as they are in the order. */
+/*
+ * Moves `settled` over every number that is in the order: those an earlier command left open, and
+ * those the key was used for without its numbers file.
+ */
 static enum mgmt_exit mgmt_submit_settle(struct mgmt_submit *submit)
 {
 	static struct qr_record record;
+	struct mgmt_numbers *numbers = &submit->numbers;
 	uint64_t deadline_ms = mgmt_now_ms() + MGMT_SETTLE_MS;
 
-	while (submit->numbers.settled < submit->numbers.next) {
-		int result = mgmt_submit_get(submit, submit->numbers.settled, &record);
+	for (;;) {
+		int result = mgmt_submit_get(submit, numbers->settled, &record);
 
 		if (result == 0)
-			submit->numbers.settled++;
+			numbers->settled++;
 		else if (result != QR_ERROR_NOT_FOUND)
 			return mgmt_data_fail(submit->cli, result);
-		else if (mgmt_now_ms() > deadline_ms)
+		else if (numbers->settled >= numbers->next || mgmt_now_ms() > deadline_ms)
 			break;
 		else
 			mgmt_pause_ms(MGMT_SETTLE_STEP_MS);
 	}
-	submit->used_before = submit->numbers.next;
+	numbers->next = units_max(numbers->next, numbers->settled);
+	submit->used_before = numbers->next;
 	return MGMT_EXIT_OK;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,10 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "mgmt/mgmt_process.h"
 #include "mgmt/mgmt_prometheus.h"
+
+#define MGMT_START_NS (60 * UNITS_NS_PER_S)
 
 int mgmt_view_init(struct mgmt_view *view, const char *run_dir)
 {
@@ -65,25 +67,24 @@ static bool mgmt_view_remap(struct mgmt_view *view)
 	return false;
 }
 
-static bool mgmt_process_is_gone(uint32_t pid)
-{
-	return pid == 0 || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
-}
-
 static void mgmt_judge_living(struct mgmt_view *view, const struct ctl_page *page, uint32_t state)
 {
 	uint64_t heartbeat_ns = ctl_metrics_heartbeat_ns(page);
 
-	if (mgmt_process_is_gone(page->header.pid)) {
+	if (mgmt_process_is_gone((int)page->header.pid)) {
 		mgmt_judge(view, MGMT_NODE_DEAD,
 			   "process %" PRIu32 " is gone without an orderly stop; start it again",
 			   page->header.pid);
 		return;
 	}
-	if (state == CTL_STATE_BOOT) {
+	/* A tile that never beat yet is starting, too, but not for ever. */
+	if (state == CTL_STATE_BOOT ||
+	    (heartbeat_ns == 0 && view->now_ns - page->header.started_ns < MGMT_START_NS)) {
 		mgmt_judge(view, MGMT_NODE_BOOTING, "starting: recovery, ports, sessions");
 		return;
 	}
+	if (heartbeat_ns == 0)
+		heartbeat_ns = page->header.started_ns;
 	view->heartbeat_age_ns = view->now_ns > heartbeat_ns ? view->now_ns - heartbeat_ns : 0;
 	if (view->heartbeat_age_ns > MGMT_HEARTBEAT_LATE_NS) {
 		mgmt_judge(view, MGMT_NODE_HUNG,

@@ -54,7 +54,7 @@ const char *mgmt_verdict_name(enum mgmt_verdict verdict);
 /* True when the process lives and makes progress; else `ret_reason` says why not. */
 bool mgmt_view_is_healthy(const struct mgmt_view *view, struct mgmt_text *ret_reason);
 
-/* True when the node also takes part in the order: not catching up, not an observer, a quorum up. */
+/* True when the node takes part in the order: no observer, not catching up, a quorum up. */
 bool mgmt_view_is_ready(const struct mgmt_view *view, struct mgmt_text *ret_reason);
 
 /* Writes the answer to /metrics. */

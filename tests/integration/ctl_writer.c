@@ -1,7 +1,9 @@
 /*
  * ctl_writer: what a node does to its shared page, and nothing else.
  *
- * usage: ctl_writer RUN_DIR      runs until SIGTERM, beats its heart and counts; then halts in order
+ * usage: ctl_writer RUN_DIR
+ *
+ * Runs until SIGTERM, beats its heart and counts; then halts in order.
  *
  * For tests of what looks at a node from outside, when the node itself is not the point.
  */

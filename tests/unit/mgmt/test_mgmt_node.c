@@ -1,4 +1,4 @@
-/* Also of mgmt_keys, mgmt_member and mgmt_genesis: the files a member's life begins with. */
+/* Also of mgmt_keys.c, mgmt_member.c, mgmt_genesis.c: the files a member's life begins with. */
 #define _GNU_SOURCE
 #include "mgmt/mgmt_node.h"
 

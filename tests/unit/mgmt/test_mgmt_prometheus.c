@@ -1,4 +1,4 @@
-/* Also of mgmt_prometheus_status. A small strict reader of the format judges what is written. */
+/* Also of mgmt_prometheus_status.c. A small strict reader of the format judges what is written. */
 #define _GNU_SOURCE
 #include "mgmt/mgmt_prometheus.h"
 

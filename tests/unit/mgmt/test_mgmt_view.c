@@ -1,4 +1,4 @@
-/* Also of mgmt_view_json. The node is played by the very functions a node uses. */
+/* Also of mgmt_view_json.c. The node is played by the very functions a node uses. */
 #define _GNU_SOURCE
 #include "mgmt/mgmt_view.h"
 
@@ -144,6 +144,35 @@ static void a_late_heartbeat_of_any_tile_means_hung(void)
 	world_give_back();
 }
 
+static void a_tile_that_never_beat_is_starting_but_not_for_ever(void)
+{
+	world_take();
+	node_run();
+	ctl_block_register(page, "store");
+	page->header.started_ns = now_ns();
+	verdict_is(MGMT_NODE_BOOTING, true);
+	page->header.started_ns = now_ns() - 61 * UNITS_NS_PER_S;
+	verdict_is(MGMT_NODE_HUNG, false);
+	world_give_back();
+}
+
+static void a_killed_node_nobody_reaped_is_dead(void)
+{
+	siginfo_t info;
+	pid_t child;
+
+	world_take();
+	child = fork();
+	if (child == 0) {
+		node_run();
+		raise(SIGKILL);
+	}
+	UNIT_REQUIRE(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
+	verdict_is(MGMT_NODE_DEAD, false);
+	waitpid(child, NULL, 0);
+	world_give_back();
+}
+
 static void a_stopped_and_a_failed_node_say_so(void)
 {
 	world_take();
@@ -274,6 +303,8 @@ UNIT_SUITE("mgmt_view", UNIT_TEST(a_node_that_never_ran_is_absent),
 	   UNIT_TEST(a_running_node_with_a_quorum_is_ready),
 	   UNIT_TEST(without_quorum_as_observer_or_catching_up_it_is_not_ready),
 	   UNIT_TEST(a_late_heartbeat_of_any_tile_means_hung),
+	   UNIT_TEST(a_tile_that_never_beat_is_starting_but_not_for_ever),
+	   UNIT_TEST(a_killed_node_nobody_reaped_is_dead),
 	   UNIT_TEST(a_stopped_and_a_failed_node_say_so),
 	   UNIT_TEST(a_killed_node_is_dead_and_a_restarted_one_is_seen_at_once),
 	   UNIT_TEST(a_page_of_another_version_is_foreign_not_misread),
