@@ -20,8 +20,7 @@ struct slot {
 	uint32_t attempts;
 	uint64_t settled[CLIENT_MAP_WORDS];
 	uint32_t settled_count;
-	/* By node, its last word (count 0: none yet): a new one takes back the old, so no liar crowds
-	 * out anybody. */
+	/* By node, its last word (count 0: none yet). A new one takes back the old: no crowding out. */
 	struct wire_client_receipt *word;
 	struct bitset refused_by;
 };

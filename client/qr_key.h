@@ -1,4 +1,6 @@
-/* qr_key: what is inside a key handle; for files of client/ only. */
+/*
+ * qr_key: what is inside a key handle; for files of client/ only.
+ */
 #ifndef QUORATE_CLIENT_QR_KEY_H
 #define QUORATE_CLIENT_QR_KEY_H
 

@@ -218,4 +218,19 @@ struct hs_evidence {
 	struct hs_statement second;
 };
 
+/* Buffers that signatures cover, shared with wire/ (PROTOCOL §3): returns the bytes written. */
+uint32_t hs_signed_bytes(enum hs_message_kind kind, const struct crypto_hash *chain_id,
+			 uint64_t epoch, const struct crypto_hash *set_hash, uint64_t view,
+			 const struct crypto_hash *block_id, uint64_t qc_view,
+			 uint8_t ret_bytes[CRYPTO_SIGNED_BYTES_MAX]);
+
+/* H(tag, chain id, epoch, set hash, view, block id): what a header says about its justify. */
+struct crypto_hash hs_justify_digest(const struct crypto_hash *chain_id,
+				     const struct crypto_hash *set_hash, uint64_t epoch,
+				     uint64_t view, const struct crypto_hash *block_id);
+
+/* H over every header field, fixed layout (docs/wire-format.md). */
+struct crypto_hash hs_block_id(const struct crypto_hash *chain_id,
+			       const struct crypto_hash *set_hash, const struct hs_header *header);
+
 #endif

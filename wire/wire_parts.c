@@ -2,7 +2,7 @@
 
 #include "base/ensure.h"
 #include "base/err.h"
-#include "consensus/hs_core.h"
+#include "consensus/hs_types.h"
 #include "crypto/crypto_hash.h"
 #include "wire/wire_message.h"
 #include "wire/wire_put.h"

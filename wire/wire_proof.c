@@ -1,7 +1,7 @@
 #include "wire/wire_proof.h"
 
 #include "base/err.h"
-#include "consensus/hs_core.h"
+#include "consensus/hs_types.h"
 #include "crypto/crypto_hash.h"
 #include "wire/wire_frame.h"
 #include "wire/wire_message.h"

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "base/units.h"
-#include "consensus/hs_core.h"
+#include "consensus/hs_types.h"
 #include "crypto/crypto_hash.h"
 
 enum { CACHE_WAYS = 2, CACHE_ENTRIES_MAX = 1 << 24 };

@@ -1,4 +1,4 @@
-/* Any file given to the verifier: a genesis document and a proof, the first two bytes say where to cut. */
+/* Any file given to the verifier: genesis and proof; the first two bytes say where to cut. */
 #include "tests/fuzz/fuzz_target.h"
 
 #include "client/qr_verify_proof.h"

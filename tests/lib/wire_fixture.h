@@ -10,7 +10,7 @@
 
 #include "base/ensure.h"
 #include "base/prng.h"
-#include "consensus/hs_core.h"
+#include "consensus/hs_types.h"
 #include "crypto/crypto_hash.h"
 #include "crypto/crypto_session.h"
 #include "wire/wire_genesis.h"

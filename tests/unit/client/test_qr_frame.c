@@ -1,4 +1,5 @@
 /* Keys and sealed frames: qr_key.c, qr_frame.c. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>

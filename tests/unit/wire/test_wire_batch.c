@@ -116,7 +116,9 @@ static void impossible_headers_are_refused(void)
 	uint8_t good[WIRE_BATCH_HEADER_BYTES];
 	struct lane_header header;
 	/* offset, value: lane, seq 0, previous digest of the first batch, frame count, bytes */
-	static const uint8_t change[][2] = { { 0, 100 }, { 4, 0 }, { 12, 1 }, { 77, 3 }, { 83, 1 } };
+	static const uint8_t change[5][2] = {
+		{ 0, 100 }, { 4, 0 }, { 12, 1 }, { 77, 3 }, { 83, 1 },
+	};
 
 	wire_world_init(&world, 4);
 	wire_world_batch(&world, 1, 1, NULL, &root, 2, &header);
