@@ -20,7 +20,7 @@ struct slot {
 	uint32_t attempts;
 	uint64_t settled[CLIENT_MAP_WORDS];
 	uint32_t settled_count;
-	/* By node, its last word (count 0: none yet). A new one takes back the old: no crowding out. */
+	/* By node, its last word (count 0: none yet). A new one takes back the old. */
 	struct wire_client_receipt *word;
 	struct bitset refused_by;
 };
