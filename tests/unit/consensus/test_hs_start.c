@@ -200,27 +200,39 @@ static void the_lock_survives(void)
 	hs_bench_stop(bench);
 }
 
-static void no_second_proposal_in_a_recorded_view_but_the_durable_one_again(void)
+static void boot_as_leader(const struct hs_block *blocks, uint32_t count)
+{
+	hs_bench_stop(bench);
+	config.replica_id = 1;
+	bench = hs_bench_new(&config);
+	boot(blocks, count);
+	recover();
+	hs_bench_work(bench, true);
+	hs_bench_settle(bench);
+}
+
+static void no_second_proposal_in_a_recorded_view(void)
 {
 	set_up();
-	config.replica_id = 1;
-	bench->config.replica_id = 1;
-	hs_bench_stop(bench);
-	bench = hs_bench_new(&config);
 	record.last_proposed_view = 1;
-	boot(NULL, 0);
-	recover();
-	hs_bench_work(bench, true);
-	hs_bench_settle(bench);
+	boot_as_leader(NULL, 0);
 	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
 	hs_bench_stop(bench);
-	bench = hs_bench_new(&config);
+}
+
+/* An own durable block may never have left; one that was voted for was the only one. */
+static void a_proposal_is_said_again_only_if_its_vote_is_recorded(void)
+{
+	set_up();
+	record.last_proposed_view = 1;
+	boot_as_leader(&chain[1], 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 0);
+	hs_bench_stop(bench);
+	set_up();
+	record.last_proposed_view = 1;
 	record.last_vote_view = 1;
 	record.last_vote_id = chain[1].id;
-	boot(&chain[1], 1);
-	recover();
-	hs_bench_work(bench, true);
-	hs_bench_settle(bench);
+	boot_as_leader(&chain[1], 1);
 	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
 	UNIT_EQUAL(hs_bench_logged(bench, "send all propose view=1"), 1);
 	hs_bench_stop(bench);
@@ -418,7 +430,8 @@ UNIT_SUITE("hs_start", UNIT_TEST(nothing_is_said_before_q_minus_1_answers_or_two
 	   UNIT_TEST(a_timed_out_view_is_proved_to_others_by_the_recorded_tc),
 	   UNIT_TEST(a_bad_entry_tc_is_ignored),
 	   UNIT_TEST(a_recorded_commit_is_not_given_to_another_block), UNIT_TEST(the_lock_survives),
-	   UNIT_TEST(no_second_proposal_in_a_recorded_view_but_the_durable_one_again),
+	   UNIT_TEST(no_second_proposal_in_a_recorded_view),
+	   UNIT_TEST(a_proposal_is_said_again_only_if_its_vote_is_recorded),
 	   UNIT_TEST(an_intent_counts_as_a_vote),
 	   UNIT_TEST(an_intent_with_a_bad_justify_raises_no_lock),
 	   UNIT_TEST(a_vote_covered_by_its_intent_needs_no_second_write),
