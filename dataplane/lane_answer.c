@@ -22,7 +22,10 @@ static const uint8_t *lane_source_frame(const struct lane_source *source, uint32
 			       lane_record_frame(source->record, index, ret_byte_count);
 }
 
-/* All levels of the Merkle tree one behind the other in `tree`, leaves first (at most 2 * count + 9). */
+/*
+ * All levels of the Merkle tree one behind the other in `tree`, leaves first (at most 2 * count +
+ * 9).
+ */
 static void lane_tree_build(const struct crypto_hash *leaves, uint32_t count,
 			    struct crypto_hash *tree)
 {

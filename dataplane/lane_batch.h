@@ -91,7 +91,10 @@ bool lane_batch_matches(const struct lane_batch *batch, const struct lane_header
 /* Root of all frames held; they must be contiguous from index 0. */
 struct crypto_hash lane_batch_root(const struct lane_batch *batch, struct crypto_hash *scratch);
 
-/* Writes header, table and zero padding up to the page: afterwards the record is ready for the disk. */
+/*
+ * Writes header, table and zero padding up to the page: afterwards the record is ready for the
+ * disk.
+ */
 void lane_batch_seal(struct lane_batch *batch, const struct lane_header *header);
 
 /* A BATCH record's parts; points into its bytes. */

@@ -86,7 +86,10 @@ static void lane_question(const struct lane_set *set, const struct lane *lane,
 	lane_missing(batch, ret_want->first_index, ret_want->missing_map);
 }
 
-/* Should the owner's batch be asked for, whatever is named? `ret_branch` NULL: its digest is unknown. */
+/*
+ * Should the owner's batch be asked for, whatever is named? `ret_branch` NULL: its digest is
+ * unknown.
+ */
 static bool lane_lacks_owners(const struct lane *lane, struct lane_slot *slot,
 			      struct lane_branch **ret_branch)
 {

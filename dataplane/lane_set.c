@@ -300,7 +300,10 @@ static void lane_dispatch(struct lane_set *set, const struct lane_input *input)
 	}
 }
 
-/* What every step ends with: claims that became true leave, and the driver learns that answers may differ. */
+/*
+ * What every step ends with: claims that became true leave, and the driver learns that answers may
+ * differ.
+ */
 static void lane_finish(struct lane_set *set)
 {
 	for (uint32_t i = 0; i < set->config.replica_count; i++)

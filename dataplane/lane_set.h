@@ -44,17 +44,17 @@ struct lane_config {
 	uint64_t epoch;
 	uint32_t replica_id;
 	uint32_t replica_count;
-	uint32_t batch_bytes_max;   /* at most LANE_BATCH_BYTES_MAX */
-	uint32_t batch_frames_max;  /* at most LANE_BATCH_FRAMES_MAX */
-	uint32_t window_batches;    /* W, at most LANE_WINDOW_MAX */
-	uint32_t cut_batches_max;   /* C: a cut advances a lane by at most this */
-	uint32_t spare_buffers;     /* beyond W a lane: forks, catch-up, delivery behind */
-	uint32_t index_batches;     /* recent (lane, seq) -> log position kept a lane; a power of two */
-	uint64_t batch_close_ns;    /* 200 us after the first frame */
-	uint64_t reorder_ns;        /* before a gap is NACKed */
-	uint64_t ack_interval_ns;   /* 50-100 us under load */
+	uint32_t batch_bytes_max;  /* at most LANE_BATCH_BYTES_MAX */
+	uint32_t batch_frames_max; /* at most LANE_BATCH_FRAMES_MAX */
+	uint32_t window_batches;   /* W, at most LANE_WINDOW_MAX */
+	uint32_t cut_batches_max;  /* C: a cut advances a lane by at most this */
+	uint32_t spare_buffers;    /* beyond W a lane: forks, catch-up, delivery behind */
+	uint32_t index_batches; /* recent (lane, seq) -> log position kept a lane; a power of two */
+	uint64_t batch_close_ns;     /* 200 us after the first frame */
+	uint64_t reorder_ns;         /* before a gap is NACKed */
+	uint64_t ack_interval_ns;    /* 50-100 us under load */
 	uint64_t repair_interval_ns; /* between two requests for one batch */
-	uint32_t repair_budget;     /* repair frames served a peer and interval */
+	uint32_t repair_budget;      /* repair frames served a peer and interval */
 };
 
 /* What recovery found: one durable batch, ascending seq per lane. */
@@ -74,11 +74,12 @@ enum lane_input_kind {
 	LANE_INPUT_REPAIR,       /* u.repair: header signature and paths checked */
 	LANE_INPUT_LEAVES,       /* u.leaves */
 	LANE_INPUT_SIGNED,       /* u.signed_ */
-	LANE_INPUT_PERSISTED,    /* u.ticket: a PERSIST is durable at u.position (given by the driver) */
-	LANE_INPUT_READ_DONE,    /* u.read: bytes of a BATCH record, or code < 0 */
-	LANE_INPUT_NAMED,        /* u.cut: a valid proposal or committed block names these digests */
-	LANE_INPUT_COMMITTED,    /* u.cut: the last committed cut moved */
-	LANE_INPUT_DELIVERED,    /* u.delivered: this batch's content is no longer needed in memory */
+	/* u.ticket: a PERSIST is durable at u.position (given by the driver) */
+	LANE_INPUT_PERSISTED,
+	LANE_INPUT_READ_DONE, /* u.read: bytes of a BATCH record, or code < 0 */
+	LANE_INPUT_NAMED,     /* u.cut: a valid proposal or committed block names these digests */
+	LANE_INPUT_COMMITTED, /* u.cut: the last committed cut moved */
+	LANE_INPUT_DELIVERED, /* u.delivered: this batch's content is no longer needed in memory */
 	LANE_INPUT_TICK,
 };
 
@@ -90,8 +91,10 @@ struct lane_input {
 		struct {
 			const struct lane_stored *stored;
 			uint32_t stored_count;
-			const struct hs_cut *committed; /* of the last delivered block; NULL: nothing yet */
-			uint64_t own_seq_floor; /* own lane continues above this: what peers or disk ever saw */
+			/* of the last delivered block; NULL: nothing yet */
+			const struct hs_cut *committed;
+			/* own lane continues above this: what peers or disk ever saw */
+			uint64_t own_seq_floor;
 		} start;
 		struct {
 			const uint8_t *bytes;
@@ -136,12 +139,13 @@ enum lane_effect_kind {
 	LANE_EFFECT_SEND_REPAIR, /* u.repair to `to` */
 	LANE_EFFECT_SEND_LEAVES, /* u.leaves to `to` */
 	LANE_EFFECT_SIGN,        /* u.sign with `ticket` as request */
-	LANE_EFFECT_PERSIST,     /* u.persist with `ticket` (48 bits): append borrowed to the lane log */
-	LANE_EFFECT_READ,        /* u.position with `ticket`: a BATCH record from the lane log */
-	LANE_EFFECT_REFUSE,      /* u.refuse: tell this client */
-	LANE_EFFECT_CHANGED,     /* cut, payload or delivery questions may have new answers */
-	LANE_EFFECT_EVIDENCE,    /* u.evidence */
-	LANE_EFFECT_DROPPED,     /* u.drop */
+	/* u.persist with `ticket` (48 bits): append borrowed to the lane log */
+	LANE_EFFECT_PERSIST,
+	LANE_EFFECT_READ,     /* u.position with `ticket`: a BATCH record from the lane log */
+	LANE_EFFECT_REFUSE,   /* u.refuse: tell this client */
+	LANE_EFFECT_CHANGED,  /* cut, payload or delivery questions may have new answers */
+	LANE_EFFECT_EVIDENCE, /* u.evidence */
+	LANE_EFFECT_DROPPED,  /* u.drop */
 };
 
 enum lane_drop {
@@ -167,7 +171,8 @@ struct lane_effect {
 			uint32_t count;
 		} sign;
 		struct {
-			uint8_t *bytes; /* page-aligned, a page of room before it; the disk's until PERSISTED */
+			/* page-aligned, a page of room before it; the disk's until PERSISTED */
+			uint8_t *bytes;
 			uint32_t byte_count;
 		} persist;
 		uint64_t position;
@@ -204,7 +209,10 @@ int lane_set_step(struct lane_set *set, const struct lane_input *input,
  */
 uint64_t lane_set_deadline_ns(const struct lane_set *set);
 
-/* The leader's cut above `parent` (§2.6); returns true if any lane advances. Entries follow the parent's chain. */
+/*
+ * The leader's cut above `parent` (§2.6); returns true if any lane advances. Entries follow the
+ * parent's chain.
+ */
 bool lane_set_cut(const struct lane_set *set, const struct hs_cut *parent, struct hs_cut *ret_cut);
 
 /* §2.7 for a proposal: may this replica vote for `cut` on `parent`? */
@@ -227,12 +235,14 @@ struct lane_batch_view {
 bool lane_set_batch(const struct lane_set *set, uint32_t lane, uint64_t seq,
 		    const struct crypto_hash *digest, struct lane_batch_view *ret_view);
 
-/* The digest of (lane, seq) on the chain that ends in cut->lane[lane]; false if a link is unknown. */
+/*
+ * The digest of (lane, seq) on the chain that ends in cut->lane[lane]; false if a link is unknown.
+ */
 bool lane_set_chain_digest(const struct lane_set *set, uint32_t lane, uint64_t seq,
 			   const struct hs_cut_entry *end, struct crypto_hash *ret_digest);
 
 struct lane_status {
-	uint64_t own_seq;        /* last closed batch of the own lane */
+	uint64_t own_seq; /* last closed batch of the own lane */
 	uint64_t stored_seq[LANE_LANES_MAX];
 	uint64_t committed_seq[LANE_LANES_MAX];
 	uint32_t buffers_used;

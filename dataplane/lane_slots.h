@@ -24,23 +24,34 @@ struct lane_slot *lane_slot_open(const struct lane_set *set, struct lane *lane, 
 /* The branch with this digest, or NULL. */
 struct lane_branch *lane_slot_branch(struct lane_slot *slot, const struct crypto_hash *digest);
 
-/* The named branch, or NULL. It may be a lying leader's invention: it never keeps others from being stored. */
+/*
+ * The named branch, or NULL. It may be a lying leader's invention: it never keeps others from being
+ * stored.
+ */
 struct lane_branch *lane_slot_preferred(struct lane_slot *slot);
 
 /* Is some batch of this slot already complete? */
 bool lane_slot_is_bound(const struct lane_slot *slot);
 
-/* The branch that frames of the stream complete: preferred if it can be, else the first. NULL: none. */
+/*
+ * The branch that frames of the stream complete: preferred if it can be, else the first. NULL:
+ * none.
+ */
 struct lane_branch *lane_slot_filling(struct lane_slot *slot);
 
-/* A new branch of the owner's (NULL: it has two already) or one that is only named (NULL: no room). */
+/*
+ * A new branch of the owner's (NULL: it has two already) or one that is only named (NULL: no room).
+ */
 struct lane_branch *lane_slot_add_owner(struct lane_set *set, struct lane_slot *slot,
 					const struct crypto_hash *digest);
 
 /* Forgets a branch and its buffer. */
 void lane_branch_forget(struct lane_set *set, struct lane_slot *slot, struct lane_branch *branch);
 
-/* True if a batch between base and the ring's end may be accepted from the owner: window W, or named. */
+/*
+ * True if a batch between base and the ring's end may be accepted from the owner: window W, or
+ * named.
+ */
 bool lane_is_in_window(const struct lane_set *set, const struct lane *lane, uint64_t seq);
 
 /* One link of a chain: a header we hold. */
@@ -59,7 +70,10 @@ bool lane_link_at(const struct lane_set *set, const struct lane *lane, uint64_t 
 bool lane_link_above(const struct lane_set *set, const struct lane *lane, uint64_t seq,
 		     const struct crypto_hash *prev, struct lane_link *ret_link);
 
-/* Digest at `seq` of the chain ending in `end`; false if a link is missing. seq 0 is the zero digest. */
+/*
+ * Digest at `seq` of the chain ending in `end`; false if a link is missing. seq 0 is the zero
+ * digest.
+ */
 bool lane_chain_at(const struct lane_set *set, const struct lane *lane, uint64_t seq,
 		   const struct hs_cut_entry *end, struct crypto_hash *ret_digest);
 
@@ -86,7 +100,9 @@ void lane_name_below(struct lane_set *set, struct lane *lane, const struct lane_
 /* Takes the batch above base out of the slots into the index ring; it is durable and committed. */
 void lane_base_raise(struct lane_set *set, struct lane *lane, struct lane_branch *branch);
 
-/* A buffer for a batch of this lane; discards higher batches of the lane if that is what it takes. */
+/*
+ * A buffer for a batch of this lane; discards higher batches of the lane if that is what it takes.
+ */
 uint32_t lane_buffer_take(struct lane_set *set, struct lane *lane, uint64_t seq);
 
 #endif

@@ -37,7 +37,10 @@ static void lane_index_put(const struct lane_set *set, struct lane *lane,
 	};
 }
 
-/* Follows the committed chain down through what is stored; true if nothing of the lane lies below a gap. */
+/*
+ * Follows the committed chain down through what is stored; true if nothing of the lane lies below a
+ * gap.
+ */
 static bool lane_start_from_committed(const struct lane_set *set, struct lane *lane,
 				      const struct lane_stored *stored, uint32_t count)
 {

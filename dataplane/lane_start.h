@@ -6,7 +6,10 @@
 
 #include "dataplane/lane_state.h"
 
-/* Takes LANE_INPUT_START: every stored batch at or below the committed cut goes to the index, others to slots. */
+/*
+ * Takes LANE_INPUT_START: every stored batch at or below the committed cut goes to the index,
+ * others to slots.
+ */
 void lane_start(struct lane_set *set, const struct lane_input *input);
 
 #endif

@@ -26,15 +26,17 @@ enum {
 	LANE_OWNER_BRANCHES_MAX = 2, /* §2.8 */
 	LANE_ANCHORS_MAX = 32,
 	LANE_READS_MAX = 16,
-	LANE_TICKET_SHIFT = 24, /* a PERSIST ticket: generation, buffer; 48 bits, the driver adds its own */
+	LANE_TICKET_SHIFT =
+		24, /* a PERSIST ticket: generation, buffer; 48 bits, the driver adds its own */
 	LANE_WANTS_MAX = 32,        /* asked in one step */
 	LANE_FETCHES_MAX = 8,       /* batches of one lane asked for at once, oldest first */
-	LANE_OPEN_ASKS_MAX = 3,        /* about a batch nobody says is closed; then its frames go */
-	LANE_NAMED_ROUNDS_MAX = 8,     /* of all peers, about a digest named but not committed */
+	LANE_OPEN_ASKS_MAX = 3,     /* about a batch nobody says is closed; then its frames go */
+	LANE_NAMED_ROUNDS_MAX = 8,  /* of all peers, about a digest named but not committed */
 	LANE_EVIDENCES_MAX = 4,     /* in one step */
 	LANE_ANNOUNCES_MAX = 2,     /* own headers resent to one peer and interval */
 	LANE_PIPELINE_MAX = 2,      /* own batches unacknowledged before closing waits for size */
 	LANE_CLOSE_STRETCH = 16,    /* ...but no longer than this many batch_close_ns */
+	LANE_CROWDED_STRETCH = 128, /* with half the window uncommitted */
 	LANE_BACKOFF_SHIFT_MAX = 4, /* resends slow down to 16 repair intervals */
 	LANE_REPAIR_BYTES_MAX = 34000, /* of one answer, so that it fits a wire message */
 	LANE_LEAVES_COST = 4,          /* of the peer's repair budget, in frames */
@@ -98,13 +100,16 @@ struct lane {
 	struct hs_cut_entry base;
 	struct hs_cut_entry committed;
 	struct hs_cut_entry tip;
-	struct hs_cut_entry anchor[LANE_ANCHORS_MAX]; /* committed; rising seq, all beyond the ring */
+	/* committed; rising seq, all beyond the ring */
+	struct hs_cut_entry anchor[LANE_ANCHORS_MAX];
 	uint32_t anchor_count;
 	uint64_t anchor_asked_ns;
 	uint32_t anchor_asked_count;
-	uint64_t expected_seq; /* up to this batches are closed: headers, f+1 claims or names say so */
-	uint64_t streamed_seq; /* up to this they should be: frames of later ones came; a crash may undo it */
-	uint64_t frozen_seq;   /* 0, or the seq of a batch with a bad seal */
+	/* up to this batches are closed: headers, f+1 claims or names say so */
+	uint64_t expected_seq;
+	/* up to this they should be: frames of later ones came; a crash may undo it */
+	uint64_t streamed_seq;
+	uint64_t frozen_seq; /* 0, or the seq of a batch with a bad seal */
 	uint32_t buffers_used;
 	uint64_t due_ns; /* nothing to repair before this */
 	bool is_claim_changed;
@@ -187,7 +192,9 @@ struct lane_set {
 _Static_assert((uint32_t)LANE_LANES_MAX == (uint32_t)HS_REPLICAS_MAX, "a lane a replica");
 _Static_assert((uint32_t)LANE_WINDOW_MAX <= 64, "an ACKVEC map has 64 bits");
 
-/* Effects: lane_emit() for those that must fit, lane_emit_optional() leaves room and may give NULL. */
+/*
+ * Effects: lane_emit() for those that must fit, lane_emit_optional() leaves room and may give NULL.
+ */
 struct lane_effect *lane_emit(struct lane_set *set, enum lane_effect_kind kind, uint32_t to);
 struct lane_effect *lane_emit_optional(struct lane_set *set, enum lane_effect_kind kind,
 				       uint32_t to);

@@ -40,6 +40,7 @@ struct fixture_batch {
 	uint8_t bytes[FIXTURE_FRAMES_MAX][FIXTURE_FRAME_BYTES];
 };
 
+/* Small bounds, so that tests reach them: W = 4, C = 3, a ring of 16. */
 static inline struct lane_config fixture_config(uint32_t id, uint32_t count)
 {
 	struct lane_config config = {
@@ -63,6 +64,7 @@ static inline struct lane_config fixture_config(uint32_t id, uint32_t count)
 	return config;
 }
 
+/* One step; checks the invariants, remembers PERSIST tickets, returns the first effect. */
 static inline const struct lane_effect *fixture_step(struct lane_fixture *fixture,
 						     struct lane_input input)
 {
@@ -77,6 +79,7 @@ static inline const struct lane_effect *fixture_step(struct lane_fixture *fixtur
 	return fixture->effects.count > 0 ? &fixture->effects.at[0] : NULL;
 }
 
+/* Everything but START, for tests of recovery. */
 static inline void fixture_build(struct lane_fixture *fixture, struct lane_config config)
 {
 	memset(fixture, 0, sizeof(*fixture));
@@ -88,6 +91,7 @@ static inline void fixture_build(struct lane_fixture *fixture, struct lane_confi
 				   lane_set_buffer_bytes(&config), &config, &fixture->set) == 0);
 }
 
+/* A replica that starts with nothing. */
 static inline void fixture_open(struct lane_fixture *fixture, uint32_t id, uint32_t count)
 {
 	fixture_build(fixture, fixture_config(id, count));
@@ -100,6 +104,7 @@ static inline void fixture_close(struct lane_fixture *fixture)
 	free(fixture->buffers);
 }
 
+/* How many effects of this kind the last step had. */
 static inline uint32_t fixture_count(const struct lane_fixture *fixture, enum lane_effect_kind kind)
 {
 	uint32_t count = 0;
@@ -109,6 +114,7 @@ static inline uint32_t fixture_count(const struct lane_fixture *fixture, enum la
 	return count;
 }
 
+/* The first effect of this kind in the last step, or NULL. */
 static inline const struct lane_effect *fixture_find(const struct lane_fixture *fixture,
 						     enum lane_effect_kind kind)
 {
@@ -118,6 +124,7 @@ static inline const struct lane_effect *fixture_find(const struct lane_fixture *
 	return NULL;
 }
 
+/* Did the last step drop its input for this reason? */
 static inline bool fixture_dropped(const struct lane_fixture *fixture, enum lane_drop reason)
 {
 	const struct lane_effect *effect = fixture_find(fixture, LANE_EFFECT_DROPPED);
@@ -153,6 +160,7 @@ static inline void fixture_persisted(struct lane_fixture *fixture)
 	fixture_step(fixture, input);
 }
 
+/* The signer answers. */
 static inline void fixture_signed(struct lane_fixture *fixture, uint64_t request)
 {
 	struct lane_input input = { .kind = LANE_INPUT_SIGNED };
@@ -162,6 +170,7 @@ static inline void fixture_signed(struct lane_fixture *fixture, uint64_t request
 	fixture_step(fixture, input);
 }
 
+/* A client frame filled with one byte, which is also its origin. */
 static inline void fixture_client(struct lane_fixture *fixture, uint8_t fill)
 {
 	static uint8_t bytes[FIXTURE_FRAME_BYTES];
@@ -201,6 +210,7 @@ static inline void fixture_batch_make(const struct lane_fixture *fixture, uint32
 	memset(ret_batch->header.signature.b, 0x51, sizeof(ret_batch->header.signature.b));
 }
 
+/* One streamed frame, from any session, with any verdict on its seal. */
 static inline void fixture_frame_from(struct lane_fixture *fixture, uint32_t from,
 				      const struct fixture_batch *batch, uint32_t index,
 				      bool is_signed)
@@ -220,18 +230,21 @@ static inline void fixture_frame_from(struct lane_fixture *fixture, uint32_t fro
 	fixture_step(fixture, input);
 }
 
+/* One good frame from its owner. */
 static inline void fixture_frame(struct lane_fixture *fixture, const struct fixture_batch *batch,
 				 uint32_t index)
 {
 	fixture_frame_from(fixture, batch->header.lane, batch, index, true);
 }
 
+/* All frames of a batch, in order. */
 static inline void fixture_frames(struct lane_fixture *fixture, const struct fixture_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->header.frame_count; i++)
 		fixture_frame(fixture, batch, i);
 }
 
+/* The signed header, from its owner. */
 static inline void fixture_header(struct lane_fixture *fixture, const struct lane_header *header)
 {
 	struct lane_input input = { .kind = LANE_INPUT_BATCH, .from = header->lane };
@@ -254,6 +267,7 @@ static inline void fixture_store(struct lane_fixture *fixture, const struct fixt
 	fixture_persisted(fixture);
 }
 
+/* An ACKVEC with one entry. */
 static inline void fixture_ack(struct lane_fixture *fixture, uint32_t from, uint32_t lane,
 			       const struct hs_cut_entry *stored, uint64_t base_seq, uint64_t map)
 {
@@ -272,11 +286,13 @@ static inline void fixture_ack(struct lane_fixture *fixture, uint32_t from, uint
 	fixture_step(fixture, input);
 }
 
+/* The cut entry that ends in this batch. */
 static inline struct hs_cut_entry fixture_entry(const struct lane_header *header)
 {
 	return (struct hs_cut_entry){ .seq = header->seq, .digest = header->digest };
 }
 
+/* A claim that ends in this batch, its map counted from 0. */
 static inline void fixture_ack_header(struct lane_fixture *fixture, uint32_t from,
 				      const struct lane_header *header, uint64_t map)
 {
@@ -299,6 +315,7 @@ static inline void fixture_cut(struct lane_fixture *fixture, enum lane_input_kin
 	fixture_step(fixture, input);
 }
 
+/* The driver needs this batch no longer. */
 static inline void fixture_delivered(struct lane_fixture *fixture, const struct lane_header *header)
 {
 	struct lane_input input = { .kind = LANE_INPUT_DELIVERED };
@@ -309,6 +326,7 @@ static inline void fixture_delivered(struct lane_fixture *fixture, const struct 
 	fixture_step(fixture, input);
 }
 
+/* A peer asks. */
 static inline void fixture_want(struct lane_fixture *fixture, uint32_t from,
 				const struct lane_want *want)
 {

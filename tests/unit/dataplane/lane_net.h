@@ -99,6 +99,7 @@ struct net {
 
 static struct net net_world;
 
+/* Bounds small enough that windows close and buffers run out in a short run. */
 static struct lane_config net_config(uint32_t id)
 {
 	struct lane_config config = {
@@ -123,6 +124,7 @@ static struct lane_config net_config(uint32_t id)
 	return config;
 }
 
+/* A stand-in for Ed25519: what matters is that it covers the bytes and the signer. */
 static struct crypto_signature net_sign(uint32_t signer, const uint8_t *bytes, uint32_t count)
 {
 	struct crypto_signature signature = { 0 };
@@ -138,6 +140,7 @@ static struct crypto_signature net_sign(uint32_t signer, const uint8_t *bytes, u
 	return signature;
 }
 
+/* What an honest or lying owner of this lane signs. */
 static struct crypto_signature net_sign_header(struct net *net, const struct lane_header *header)
 {
 	uint8_t bytes[CRYPTO_SIGNED_BYTES_MAX];
@@ -147,6 +150,7 @@ static struct crypto_signature net_sign_header(struct net *net, const struct lan
 	return net_sign(header->lane, bytes, count);
 }
 
+/* The gate's work: digest and signature belong to the header. */
 static void net_check_header(struct net *net, const struct lane_header *header)
 {
 	struct crypto_hash digest = wire_batch_digest(&net->config.chain_id, header);
@@ -156,6 +160,7 @@ static void net_check_header(struct net *net, const struct lane_header *header)
 	UNIT_REQUIRE(memcmp(&signature, &header->signature, sizeof(signature)) == 0);
 }
 
+/* Schedules something for a replica. */
 static struct net_event *net_event_new(struct net *net, enum net_event_kind kind, uint32_t to,
 				       uint64_t at_ns)
 {
@@ -171,6 +176,7 @@ static struct net_event *net_event_new(struct net *net, enum net_event_kind kind
 	return event;
 }
 
+/* The earliest event; of two at one time the one scheduled first. */
 static struct net_event *net_event_pop(struct net *net)
 {
 	uint32_t best = 0;
@@ -188,6 +194,7 @@ static struct net_event *net_event_pop(struct net *net)
 	return event;
 }
 
+/* A durable record, or NULL. */
 static const struct net_record *net_disk_find(const struct net_node *node, uint32_t lane,
 					      uint64_t seq, const struct crypto_hash *digest)
 {
@@ -215,6 +222,7 @@ static void net_check_claims(const struct net_node *node, const struct lane_ackv
 	}
 }
 
+/* Copies a message into the network, or loses it, or sends it twice. */
 static void net_post(struct net *net, uint32_t from, uint32_t to, enum lane_input_kind kind,
 		     const struct lane_effect *effect)
 {
@@ -266,6 +274,7 @@ static void net_post(struct net *net, uint32_t from, uint32_t to, enum lane_inpu
 	}
 }
 
+/* To one replica or to all others. */
 static void net_send(struct net *net, uint32_t from, enum lane_input_kind kind,
 		     const struct lane_effect *effect)
 {
@@ -301,6 +310,7 @@ static void net_check_announced(struct net *net, uint32_t id, const struct lane_
 	*known = header->digest;
 }
 
+/* The disk takes records in order, each after a while. */
 static void net_persist(struct net *net, uint32_t id, const struct lane_effect *effect)
 {
 	struct net_node *node = &net->node[id];
@@ -312,6 +322,7 @@ static void net_persist(struct net *net, uint32_t id, const struct lane_effect *
 	event->persist = *effect;
 }
 
+/* Carries out one effect, after checking that it was allowed. */
 static void net_effect(struct net *net, uint32_t id, const struct lane_effect *effect)
 {
 	struct net_event *event;
@@ -367,6 +378,7 @@ static void net_effect(struct net *net, uint32_t id, const struct lane_effect *e
 	}
 }
 
+/* One input to one replica, if it is up, and all that follows from it. */
 static void net_step(struct net *net, uint32_t id, struct lane_input *input)
 {
 	static struct lane_effects effects;
@@ -380,6 +392,7 @@ static void net_step(struct net *net, uint32_t id, struct lane_input *input)
 	lane_set_check(net->node[id].set);
 }
 
+/* A record becomes durable. */
 static void net_disk_put(struct net *net, struct net_node *node, const struct lane_effect *persist)
 {
 	struct net_record *record = &node->disk[node->disk_count++];
@@ -394,6 +407,7 @@ static void net_disk_put(struct net *net, struct net_node *node, const struct la
 	record->header = view.header;
 }
 
+/* ...and its replica learns it. */
 static void net_on_disk(struct net *net, struct net_event *event)
 {
 	struct net_node *node = &net->node[event->to];
@@ -405,6 +419,7 @@ static void net_on_disk(struct net *net, struct net_event *event)
 	net_step(net, event->to, &input);
 }
 
+/* A record asked for is read. */
 static void net_on_read(struct net *net, struct net_event *event)
 {
 	struct net_record *record = &net->node[event->to].disk[event->position];

@@ -157,7 +157,10 @@ static size_t batch_unsigned_byte(struct prng *prng, uint32_t whole)
 	return at < signature ? at : at + CRYPTO_SIGNATURE_BYTES;
 }
 
-/* Every byte string gives a view or a reason; the copy has the exact size, so a sanitizer sees overruns. */
+/*
+ * Every byte string gives a view or a reason; the copy has the exact size, so a sanitizer sees
+ * overruns.
+ */
 static void damaged_records_are_refused_or_found_by_their_root(void)
 {
 	struct lane_record record;

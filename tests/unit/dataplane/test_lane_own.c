@@ -30,6 +30,16 @@ static void own_acknowledged(const struct lane_header *header)
 	fixture_ack_header(&fixture, 2, header, ~UINT64_C(0));
 }
 
+/* A window so wide that two uncommitted batches do not crowd it. */
+static void open_wide(void)
+{
+	struct lane_config config = fixture_config(0, 4);
+
+	config.window_batches = 16;
+	fixture_build(&fixture, config);
+	fixture_step(&fixture, (struct lane_input){ .kind = LANE_INPUT_START });
+}
+
 static void a_frame_leaves_at_once_with_its_place_in_the_lane(void)
 {
 	const struct lane_effect *effect;
@@ -105,7 +115,7 @@ static void under_load_a_batch_grows_until_acknowledgements_come(void)
 	struct lane_header first;
 	uint64_t begun_ns;
 
-	fixture_open(&fixture, 0, 4);
+	open_wide();
 	first = own_batch(1);
 	own_batch(2);
 	begun_ns = fixture.now_ns;
@@ -124,7 +134,7 @@ static void without_acknowledgements_a_batch_still_closes(void)
 {
 	uint64_t begun_ns;
 
-	fixture_open(&fixture, 0, 4);
+	open_wide();
 	own_batch(1);
 	own_batch(2);
 	begun_ns = fixture.now_ns;

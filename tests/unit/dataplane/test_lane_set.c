@@ -393,7 +393,10 @@ static void net_close(struct net *net)
 	}
 }
 
-/* Everything that an honest owner announced is in the order, everywhere, and nothing is held any more. */
+/*
+ * Everything that an honest owner announced is in the order, everywhere, and nothing is held any
+ * more.
+ */
 static void net_check_end(struct net *net)
 {
 	const struct hs_cut *last = &net->cut[net->cut_count - 1];
