@@ -10,6 +10,7 @@
 enum {
 	/* One core step commits at most this many blocks; that much room must be left. */
 	DELIVERY_FULL = REPLICA_DELIVERY_MAX - HS_BLOCKS_MAX - 8,
+	DELIVERY_TOLD_MAX = 16, /* blocks */
 	/* Effects one batch can cause: a receipt a frame, and the block's end. */
 	DELIVERY_BATCH_EFFECTS = LANE_BATCH_FRAMES_MAX + 32,
 };
@@ -27,6 +28,19 @@ bool replica_delivery_is_full(const struct replica *replica)
 {
 	return replica->delivery.count >= DELIVERY_FULL ||
 	       replica->final_count >= REPLICA_DELIVERY_MAX - 8;
+}
+
+/* The lanes hear of committed cuts in order, a few blocks ahead of delivery: they keep no more. */
+static void delivery_tell(struct replica *replica)
+{
+	struct replica_delivery *delivery = &replica->delivery;
+
+	if (delivery->told_height < delivery->height)
+		delivery->told_height = delivery->height;
+	while (delivery->told_height < delivery->height + delivery->count &&
+	       delivery->told_height < delivery->height + DELIVERY_TOLD_MAX)
+		replica_lane_cut(replica, LANE_INPUT_COMMITTED,
+				 &replica_delivery_at(replica, ++delivery->told_height)->cut);
 }
 
 void replica_delivery_commit(struct replica *replica, const struct hs_block *block)
@@ -48,7 +62,7 @@ void replica_delivery_commit(struct replica *replica, const struct hs_block *blo
 	pending->is_durable = persisted && persisted->is_durable;
 	pending->position = persisted ? persisted->position : 0;
 	hs_copy_cut(&pending->cut, &block->header.cut);
-	replica_lane_cut(replica, LANE_INPUT_COMMITTED, &pending->cut);
+	delivery_tell(replica);
 }
 
 void replica_delivery_block_durable(struct replica *replica, uint64_t height, uint64_t position)
@@ -133,6 +147,7 @@ static void delivery_end(struct replica *replica, struct replica_pending *head)
 	delivery->first = (delivery->first + 1) % REPLICA_DELIVERY_MAX;
 	delivery->count--;
 	replica->work_known = false;
+	delivery_tell(replica);
 	replica_blocks_delivered(replica, head->height, &head->id, head->position);
 	replica_saving_run(replica);
 }

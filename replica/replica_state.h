@@ -118,6 +118,7 @@ struct replica_delivery {
 	struct replica_pending *queue; /* REPLICA_DELIVERY_MAX, heights in a row */
 	uint32_t first;
 	uint32_t count;
+	uint64_t told_height; /* the lanes know the committed cuts up to here */
 
 	/* The block being delivered: lanes in rotation, then seq. */
 	bool is_started;

@@ -29,6 +29,7 @@ enum {
 	SIM_NODES_MAX = 16,
 	SIM_CLIENTS_MAX = 32,
 	SIM_FRAME_TRANSACTIONS_MAX = 16,
+	SIM_SKIPS_MAX = 64,
 };
 
 struct sim_options {
@@ -212,6 +213,11 @@ struct sim_client {
 	struct sim_key key;
 	uint64_t next_seq;
 	uint32_t outstanding;
+	struct {
+		uint64_t first;
+		uint64_t end;
+	} skip[SIM_SKIPS_MAX];
+	uint32_t skips;
 	uint32_t calm_bundles; /* sent after healing */
 };
 
@@ -313,6 +319,8 @@ void sim_check_dropped(struct sim *sim, struct sim_node *node,
 		       const struct replica_effect *effect);
 void sim_check_end(struct sim *sim);
 uint64_t sim_check_height(const struct sim *sim);
+/* First number of the client that is neither ordered nor given up. */
+uint64_t sim_check_base(const struct sim *sim, uint32_t client);
 uint64_t sim_check_transactions(const struct sim *sim);
 
 /* sim.c */

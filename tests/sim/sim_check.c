@@ -79,6 +79,11 @@ uint64_t sim_check_height(const struct sim *sim)
 	return sim->check->height;
 }
 
+uint64_t sim_check_base(const struct sim *sim, uint32_t client)
+{
+	return sim->check->clients[client].base;
+}
+
 uint64_t sim_check_transactions(const struct sim *sim)
 {
 	return sim->check->transactions;

@@ -376,6 +376,10 @@ static void carry_out(struct sim *sim, struct sim_node *node, const struct repli
 		break;
 	case REPLICA_EFFECT_REFUSE:
 		sim->refusals++;
+		sim_say(sim, "replica %u refuses %llu of a client: %s, limit %llu", node->id,
+			(unsigned long long)effect->u.refuse.first_seq,
+			err_name(effect->u.refuse.reason),
+			(unsigned long long)effect->u.refuse.limit);
 		if (effect->u.refuse.reason == ERR_DUPLICATE)
 			sim_workload_known(sim, node->id, &effect->u.refuse.client,
 					   effect->u.refuse.first_seq);

@@ -5,12 +5,14 @@
 
 #include "base/ensure.h"
 #include "base/units.h"
+#include "replica/replica_windows.h"
 #include "tests/sim/sim.h"
 #include "wire/wire_seal.h"
 
 enum {
 	CLIENT_FRAMES_MAX = 64, /* outstanding */
 	EXPIRES_USUAL = 4000,
+	CLIENT_AHEAD_MAX = REPLICA_WINDOW_BITS - 200, /* a client keeps its numbers in the window */
 	CALM_WORK_BUNDLES = 3, /* a client's bundles after healing */
 };
 
@@ -159,13 +161,27 @@ static void misbehave(struct sim *sim, uint32_t client)
 		draft.bytes[prng_below(&sim->prng, bytes)] ^= 0x40;
 		submit(sim, client, draft.bytes, bytes - (uint32_t)prng_below(&sim->prng, 2));
 	}
-	if (prng_chance(&sim->prng, sim->knobs.skip_ppm)) {
-		uint32_t count = 1 + (uint32_t)prng_below(&sim->prng, 20);
+}
 
-		send_one(sim, client, WIRE_FRAME_SKIP, sim->clients[client].next_seq, count,
-			 usual_expiry(sim));
-		sim->clients[client].next_seq += count;
-	}
+/* Gives up some numbers now and then, and says so again while the window stands there. */
+static void skip(struct sim *sim, uint32_t client)
+{
+	struct sim_client *self = &sim->clients[client];
+	uint64_t base = sim_check_base(sim, client);
+	uint32_t count = 1 + (uint32_t)prng_below(&sim->prng, 20);
+
+	for (uint32_t i = 0; i < SIM_SKIPS_MAX; i++)
+		if (base >= self->skip[i].first && base < self->skip[i].end)
+			send_one(sim, client, WIRE_FRAME_SKIP, self->skip[i].first,
+				 (uint32_t)(self->skip[i].end - self->skip[i].first),
+				 usual_expiry(sim));
+	if (!prng_chance(&sim->prng, sim->knobs.skip_ppm) ||
+	    self->skip[self->skips % SIM_SKIPS_MAX].end > base)
+		return;
+	self->skip[self->skips % SIM_SKIPS_MAX].first = self->next_seq;
+	self->next_seq += count;
+	self->skip[self->skips++ % SIM_SKIPS_MAX].end = self->next_seq;
+	send_one(sim, client, WIRE_FRAME_SKIP, self->next_seq - count, count, usual_expiry(sim));
 }
 
 static struct sim_frame *free_frame(struct sim *sim, uint32_t client)
@@ -218,7 +234,7 @@ static void send_bundle(struct sim *sim, uint32_t client)
 	uint64_t expires = usual_expiry(sim);
 	uint64_t seq = self->next_seq;
 
-	if (frames > room)
+	if (frames > room || self->next_seq > sim_check_base(sim, client) + CLIENT_AHEAD_MAX)
 		return;
 	if (prng_chance(&sim->prng, sim->knobs.hasty_ppm))
 		expires = sim_check_height(sim) + 1 + prng_below(&sim->prng, 4);
@@ -246,10 +262,11 @@ void sim_workload_client(struct sim *sim, uint32_t client)
 {
 	struct sim_event event = { .kind = SIM_EVENT_CLIENT, .argument = client };
 
-	if (!sim->is_chaos && ++sim->clients[client].calm_bundles > CALM_WORK_BUNDLES)
-		return;
-	misbehave(sim, client);
-	send_bundle(sim, client);
+	skip(sim, client);
+	if (sim->is_chaos || ++sim->clients[client].calm_bundles <= CALM_WORK_BUNDLES) {
+		misbehave(sim, client);
+		send_bundle(sim, client);
+	}
 	sim_clock_add(&sim->clock, 1 + prng_below(&sim->prng, 2 * sim->knobs.bundle_every_ns),
 		      &event);
 }
