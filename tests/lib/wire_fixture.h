@@ -198,7 +198,7 @@ static inline void wire_world_frames(const struct wire_world *world, uint64_t fi
 		int count;
 
 		for (uint32_t k = 0; k < transactions; k++) {
-			payload[k] = "a payload of 20 byte" + (k % 3);
+			payload[k] = &"a payload of 20 byte"[k % 3];
 			payload_bytes[k] = 20 - k % 3;
 		}
 		count = wire_frame_build(&spec, ret_frames[i].bytes, LANE_FRAME_BYTES_MAX);

@@ -26,7 +26,7 @@ static void built_frame_parses_back(void)
 	while (wire_payload_next(&walk, &payload)) {
 		UNIT_EQUAL(payload.seq, 100 + seen);
 		UNIT_EQUAL(payload.byte_count, 20 - seen % 3);
-		UNIT_CHECK(memcmp(payload.bytes, "a payload of 20 byte" + seen % 3,
+		UNIT_CHECK(memcmp(payload.bytes, &"a payload of 20 byte"[seen % 3],
 				  payload.byte_count) == 0);
 		seen++;
 	}
