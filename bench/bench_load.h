@@ -44,6 +44,7 @@ struct bench_frame {
 	uint64_t next_sent; /* intrusive list of what is under way: index + 1 */
 	uint64_t answer[2]; /* who said the same as the first receipt */
 	uint64_t receipt_key; /* fingerprint of the first receipt */
+	uint64_t known[2]; /* who said "ordered before" without a receipt */
 };
 
 struct bench_load {

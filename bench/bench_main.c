@@ -32,7 +32,7 @@ static const char help[] =
 	"  --frames-per-seal N         frames behind one signature, 1 to 64 (default 16)\n"
 	"  --payload-bytes N           default 128\n"
 	"  --in-flight N               frames under way at most (default 65536; with --rate 0: 512)\n"
-	"  --resend-ms N               through the next node after this long (default 400)\n"
+	"  --resend-ms N               through the next node after this long, then twice that (default 500)\n"
 	"  --expires H                 last height at which frames may be ordered (default 524288)\n"
 	"  --seed N                    of keys and payloads (default: random)\n"
 	"  --ids FILE                  write the id of every transaction, before the first is sent\n"
@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 	static struct options options = {
 		.load = { .clients = 100, .transactions_per_frame = 8, .frames_per_seal = 16,
 			  .payload_bytes = 128, .expires = 1 << 19 },
-		.rate = 10000, .duration_s = 10, .resend_ms = 400,
+		.rate = 10000, .duration_s = 10, .resend_ms = 500,
 	};
 	int code;
 

@@ -74,6 +74,7 @@ static int open_ports(struct bench_run *run, const struct bench_targets *targets
 		const struct bench_target *target = &targets->target[i];
 		struct dp_port_config config = {
 			.kind = target->is_memif ? DP_PORT_MEMIF : DP_PORT_AF_PACKET,
+			.ring_slots_log2 = 12,
 		};
 
 		snprintf(config.name, sizeof(config.name), "node%u", target->replica);

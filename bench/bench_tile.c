@@ -8,7 +8,7 @@
 #include "dataplane/dp_tile_net.h"
 #include "wire/wire_client.h"
 
-enum { SEND_BURST = 64, TAKE_BURST = 128, TRIES_MAX = 255 };
+enum { SEND_BURST = 64, TAKE_BURST = 128, TRIES_MAX = 255, PATIENCE_MAX = 4 };
 
 static const uint64_t progress_ns = 100 * UNITS_NS_PER_MS;
 
@@ -25,7 +25,7 @@ struct tile {
 	uint64_t in_flight;
 	uint64_t last_final_ns;
 	uint64_t progress_ns;
-	struct queue under_way; /* by time of sending */
+	struct queue under_way[PATIENCE_MAX]; /* by tries, then by time of sending */
 	struct queue held;      /* due, but outside their client's window */
 };
 
@@ -121,7 +121,7 @@ static bool send_frame(struct tile *self, uint64_t index, uint64_t now_ns)
 		frame->tries++;
 	self->result.frames_sent++;
 	self->result.frames_to[node]++;
-	push(self, &self->under_way, index);
+	push(self, &self->under_way[units_min(frame->tries, PATIENCE_MAX) - 1], index);
 	return true;
 }
 
@@ -159,23 +159,25 @@ static uint32_t send_held(struct tile *self, uint64_t now_ns)
 	return sent;
 }
 
-static uint32_t send_again(struct tile *self, uint64_t now_ns)
+/* Each further try of a frame waits twice as long as the one before: no storm on a slow system. */
+static uint32_t send_again(struct tile *self, uint32_t patience, uint64_t now_ns)
 {
+	struct queue *queue = &self->under_way[patience];
 	uint32_t sent = 0;
 
-	while (sent < SEND_BURST && self->under_way.first != 0) {
-		uint64_t index = self->under_way.first - 1;
+	while (sent < SEND_BURST && queue->first != 0) {
+		uint64_t index = queue->first - 1;
 		struct bench_frame *frame = frame_at(self, index);
 
 		if (frame->state == BENCH_FRAME_FINAL) {
-			pop(self, &self->under_way);
+			pop(self, queue);
 			continue;
 		}
-		if (now_ns - frame->sent_ns < self->io.resend_ns)
+		if (now_ns - frame->sent_ns < self->io.resend_ns << patience)
 			break;
-		pop(self, &self->under_way);
+		pop(self, queue);
 		if (!send_frame(self, index, now_ns)) {
-			push(self, &self->under_way, index);
+			push(self, queue, index);
 			break;
 		}
 		self->result.frames_resent++;
@@ -237,20 +239,40 @@ static void on_receipt(struct tile *self, uint32_t from, const struct wire_clien
 		on_final(self, index, now_ns);
 }
 
+/* f+1 nodes that say "ordered before" without a receipt at hand convince as well. */
+static void on_refusal(struct tile *self, uint32_t from, const struct wire_client_refusal *refusal,
+		       uint64_t now_ns)
+{
+	uint32_t reason = (uint32_t)(-refusal->reason - 1000);
+	struct bench_frame *frame;
+	struct bitset said;
+	uint64_t index;
+
+	self->result.refused[reason < BENCH_REASONS_MAX ? reason : BENCH_REASONS_MAX - 1]++;
+	if (refusal->reason != ERR_DUPLICATE ||
+	    !bench_load_find(self->io.load, &refusal->client, refusal->first_seq, &index))
+		return;
+	frame = frame_at(self, index);
+	if (frame->state == BENCH_FRAME_FINAL)
+		return;
+	memcpy(said.word, frame->known, sizeof(said.word));
+	bitset_add(&said, from);
+	memcpy(frame->known, said.word, sizeof(said.word));
+	if (bitset_count(&said) > self->io.faulty_max)
+		on_final(self, index, now_ns);
+}
+
 static void on_message(struct tile *self, uint32_t from, const uint8_t *bytes, uint32_t count,
 		       uint64_t now_ns)
 {
 	struct wire_client_message message;
-	uint32_t reason;
 
 	if (wire_client_decode(bytes, count, &message) < 0)
 		return;
-	if (message.kind == WIRE_CLIENT_RECEIPT) {
+	if (message.kind == WIRE_CLIENT_RECEIPT)
 		on_receipt(self, from, &message.u.receipt, now_ns);
-	} else if (message.kind == WIRE_CLIENT_REFUSAL) {
-		reason = (uint32_t)(-message.u.refusal.reason - 1000);
-		self->result.refused[reason < BENCH_REASONS_MAX ? reason : BENCH_REASONS_MAX - 1]++;
-	}
+	else if (message.kind == WIRE_CLIENT_REFUSAL)
+		on_refusal(self, from, &message.u.refusal, now_ns);
 }
 
 static uint32_t take(struct tile *self, struct dp_ring *ring, uint64_t now_ns)
@@ -310,7 +332,8 @@ static uint32_t tile_on_turn(void *memory, uint64_t now_ns)
 		work += send_due(self, now_ns);
 		if (self->held.first != 0)
 			work += send_held(self, now_ns);
-		work += send_again(self, now_ns);
+		for (uint32_t patience = 0; patience < PATIENCE_MAX; patience++)
+			work += send_again(self, patience, now_ns);
 	}
 	if (now_ns - self->progress_ns > progress_ns) {
 		self->progress_ns = now_ns;

@@ -157,12 +157,22 @@ static void lane_own_close(struct lane_set *set)
 	effect->u.persist.byte_count = batch->record_bytes;
 }
 
+/* Half the window waits for a commit: what is left of it is spent on large batches only. */
+static bool lane_own_is_crowded(const struct lane_set *set)
+{
+	uint64_t uncommitted = set->own.seq - set->lanes[set->config.replica_id].committed.seq;
+
+	return 2 * uncommitted >= set->config.window_batches;
+}
+
 static uint64_t lane_own_close_ns(const struct lane_set *set)
 {
 	uint64_t unacked = set->own.seq - set->own.acked_seq;
 
 	if (set->own.open == LANE_NONE)
 		return UINT64_MAX;
+	if (lane_own_is_crowded(set))
+		return set->own.opened_ns + LANE_CROWDED_STRETCH * set->config.batch_close_ns;
 	if (unacked == 0)
 		return set->own.opened_ns;
 	if (unacked < LANE_PIPELINE_MAX)

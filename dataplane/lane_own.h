@@ -5,6 +5,8 @@
  *           (light load); after batch_close_ns with fewer than LANE_PIPELINE_MAX
  *           unacknowledged; otherwise when full, when acknowledgements come, or
  *           after LANE_CLOSE_STRETCH * batch_close_ns: batches grow with load.
+ *           With half the window uncommitted only size closes, or
+ *           LANE_CROWDED_STRETCH: a slow order must not meet a full window.
  * No fork   A header leaves only when its batch is durable here and every own
  *           header before it has left: after a crash, what others may hold
  *           signed is on our disk. Frames streamed before are provisional.

@@ -36,6 +36,8 @@ static int open_port(struct node *node, uint32_t index)
 	struct dp_port_config port = {
 		.kind = config->kind == NODE_PORT_MEMIF ? DP_PORT_MEMIF : DP_PORT_AF_PACKET,
 		.is_server = config->is_server,
+		/* A client that shares our cores may not run for many milliseconds. */
+		.ring_slots_log2 = config->role == NODE_PORT_PEER ? 11 : 12,
 	};
 	int code;
 

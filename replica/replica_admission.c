@@ -11,34 +11,51 @@
 /* A frame resent sooner than this after admission is on its way already. */
 static const uint64_t ADMISSION_REPEAT_NS = 500 * UNITS_NS_PER_MS;
 
-static uint32_t recent_slot(const struct crypto_public_key *client, uint64_t first_seq)
+/* The first of the REPLICA_RECENT_WAYS entries that may hold this frame's receipt. */
+static struct replica_recent *recent_set(const struct replica *replica,
+					 const struct crypto_public_key *client, uint64_t first_seq)
 {
 	struct bytes_reader r = bytes_reader_of(client->b, sizeof(client->b));
 	uint64_t hash = first_seq * UINT64_C(0x9e3779b97f4a7c15) ^ bytes_get_u64(&r);
 
 	hash = (hash ^ hash >> 32) * UINT64_C(0xff51afd7ed558ccd);
-	return (uint32_t)(hash >> 40) & (REPLICA_RECENT_MAX - 1);
+	return &replica->recent[(hash >> 40) % (replica->recent_max / REPLICA_RECENT_WAYS) *
+				REPLICA_RECENT_WAYS];
+}
+
+static bool recent_is(const struct replica_recent *recent, const struct crypto_public_key *client,
+		      uint64_t first_seq)
+{
+	return recent->is_used && recent->receipt.first_seq == first_seq &&
+	       memcmp(&recent->receipt.client, client, sizeof(*client)) == 0;
 }
 
 void replica_admission_ordered(struct replica *replica, const struct replica_receipt *receipt)
 {
-	struct replica_recent *recent =
-		&replica->recent[recent_slot(&receipt->client, receipt->first_seq)];
+	struct replica_recent *set = recent_set(replica, &receipt->client, receipt->first_seq);
+	struct replica_recent *chosen = &set[0];
 
-	recent->is_used = true;
-	recent->receipt = *receipt;
+	for (uint32_t i = 0; i < REPLICA_RECENT_WAYS; i++) {
+		if (!set[i].is_used || recent_is(&set[i], &receipt->client, receipt->first_seq)) {
+			chosen = &set[i];
+			break;
+		}
+		if (set[i].receipt.height < chosen->receipt.height)
+			chosen = &set[i];
+	}
+	chosen->is_used = true;
+	chosen->receipt = *receipt;
 }
 
 static const struct replica_receipt *recent_find(const struct replica *replica,
 						 const struct wire_frame *frame)
 {
-	const struct replica_recent *recent =
-		&replica->recent[recent_slot(&frame->client, frame->first_seq)];
+	const struct replica_recent *set = recent_set(replica, &frame->client, frame->first_seq);
 
-	if (!recent->is_used || recent->receipt.first_seq != frame->first_seq ||
-	    memcmp(&recent->receipt.client, &frame->client, sizeof(frame->client)) != 0)
-		return NULL;
-	return &recent->receipt;
+	for (uint32_t i = 0; i < REPLICA_RECENT_WAYS; i++)
+		if (recent_is(&set[i], &frame->client, frame->first_seq))
+			return &set[i].receipt;
+	return NULL;
 }
 
 void replica_refuse(struct replica *replica, uint64_t origin, const struct wire_frame *frame,

@@ -64,11 +64,21 @@ static void carve_recover(struct replica *replica, struct carver *carver,
 	replica->recover = recover;
 }
 
+/* Some sixteen frames a client, so that a resend finds its receipt even under load. */
+static uint32_t recent_max(const struct replica_config *config)
+{
+	uint32_t count = REPLICA_RECENT_MIN;
+
+	while (count < REPLICA_RECENT_MAX && count / 16 < config->clients_max)
+		count *= 2;
+	return count;
+}
+
 static void carve_tables(struct replica *replica, struct carver *carver,
 			 const struct replica_config *config)
 {
 	size_t entries = config->blocks_index_max * sizeof(struct replica_block_entry);
-	size_t recent = REPLICA_RECENT_MAX * sizeof(struct replica_recent);
+	size_t recent = recent_max(config) * sizeof(struct replica_recent);
 	size_t admitted = REPLICA_ADMITTED_MAX * sizeof(struct replica_admitted);
 	size_t outbox = replica_outbox_bytes_max(config->consensus.replica_count);
 	void *at[8];
@@ -92,6 +102,7 @@ static void carve_tables(struct replica *replica, struct carver *carver,
 	replica->delivery.mark.batch_bytes = at[4];
 	replica->delivery.mark.exception_bytes = at[5];
 	replica->recent = memset(at[6], 0, recent);
+	replica->recent_max = recent_max(config);
 	replica->admitted = memset(at[7], 0, admitted);
 }
 
