@@ -67,12 +67,16 @@ int replica_init(void *memory, size_t memory_bytes, void *buffers, size_t buffer
  * Recovery, before START: the driver hands over every record of the lane log,
  * then of the block log, in log order, then the newest safety record (NULL: none
  * readable, observer). `gate` verifies what must be verified again (rule R).
+ * The last marked block may lie far before its mark (a block that was proposed while
+ * others were caught up): replica_recover_wants_block() names the block log position
+ * of its record, which the driver hands over again after the walk.
  * Windows are rebuilt from MARKs and batches: replica_recover_wants() names the
  * lane log position to read next (driver reads it, calls replica_recover_batch).
  * Returns 0, or ERR_CORRUPT / ERR_SEQUENCE / ERR_NEWER.
  */
 int replica_recover_record(struct replica *replica, enum blocklog_log log, uint16_t kind,
 			   uint64_t position, const void *bytes, size_t count);
+bool replica_recover_wants_block(const struct replica *replica, uint64_t *ret_position);
 bool replica_recover_wants(struct replica *replica, uint64_t *ret_position);
 int replica_recover_batch(struct replica *replica, const void *bytes, size_t count);
 int replica_recover_safety(struct replica *replica, struct replica_gate *gate, const void *bytes,

@@ -62,6 +62,11 @@ static int recover_block(struct replica *replica, uint64_t position, const void 
 	recover->block_count++;
 	replica_blocks_asked(replica, &recover->block[at].id, UINT64_MAX);
 	replica_blocks_durable(replica, UINT64_MAX, position);
+	if (recover->wants_block &&
+	    crypto_hash_equal(&recover->block[at].id, &replica->delivery.id)) {
+		hs_copy_cut(&replica->delivery.cut, &recover->block[at].header.cut);
+		recover->wants_block = false;
+	}
 	return 0;
 }
 
@@ -105,15 +110,16 @@ static int recover_mark(struct replica *replica, const void *bytes, size_t count
 	}
 	if (!mark.is_last)
 		return 0;
-	block = recover_find(replica, &mark.block_id, &position);
-	if (!block)
-		return ERR_SEQUENCE;
 	recover->block_batches_end = recover->batch_end;
 	delivery->height = mark.height;
 	delivery->id = mark.block_id;
 	delivery->transactions = mark.tx_base + mark.tx_count;
-	hs_copy_cut(&delivery->cut, &block->header.cut);
-	replica_blocks_delivered(replica, mark.height, &mark.block_id, position);
+	recover->wants_position = mark.block_position;
+	block = recover_find(replica, &mark.block_id, &position);
+	recover->wants_block = block == NULL;
+	if (block)
+		hs_copy_cut(&delivery->cut, &block->header.cut);
+	replica_blocks_delivered(replica, mark.height, &mark.block_id, mark.block_position);
 	return 0;
 }
 
@@ -164,6 +170,12 @@ int replica_recover_record(struct replica *replica, enum blocklog_log log, uint1
 	}
 }
 
+bool replica_recover_wants_block(const struct replica *replica, uint64_t *ret_position)
+{
+	*ret_position = replica->recover.wants_position;
+	return replica->recover.wants_block;
+}
+
 /* Batches of a block whose last part is missing are not replayed: it will be delivered again. */
 bool replica_recover_wants(struct replica *replica, uint64_t *ret_position)
 {
@@ -205,7 +217,8 @@ int replica_recover_safety(struct replica *replica, struct replica_gate *gate, c
 	struct replica_recover *recover = &replica->recover;
 	int code;
 
-	if (recover->lost_height > 0 || recover->batch_first < recover->block_batches_end)
+	if (recover->lost_height > 0 || recover->wants_block ||
+	    recover->batch_first < recover->block_batches_end)
 		return ERR_SEQUENCE;
 	recover->has_record = false;
 	if (!bytes)

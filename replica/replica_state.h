@@ -225,6 +225,8 @@ struct replica_recover {
 	uint64_t lost_height; /* the ring overflowed: a replay from at or below here is not possible */
 	uint32_t next_part;         /* of the block being read */
 	uint64_t block_batches_end; /* `batch_end` after the last whole block */
+	bool wants_block;           /* the last marked block came long before its mark */
+	uint64_t wants_position;
 	uint32_t save_next;   /* piece expected next of the windows being loaded */
 	uint64_t save_height;
 	struct hs_record record;

@@ -195,6 +195,17 @@ static int on_batch(void *context, uint16_t kind, uint64_t position, const void 
 	return code < 0 ? code : SCAN_STOP;
 }
 
+/* One record only: the first the scan meets. */
+static int on_block(void *context, uint16_t kind, uint64_t position, const void *bytes,
+		    size_t count)
+{
+	struct recovery *recovery = context;
+	int code = replica_recover_record(recovery->node->replica, recovery->log, kind, position,
+					  bytes, count);
+
+	return code < 0 ? code : SCAN_STOP;
+}
+
 static int recover_logs(struct sim *sim, struct sim_node *node)
 {
 	struct recovery recovery = { sim, node, BLOCKLOG_LANE };
@@ -204,6 +215,11 @@ static int recover_logs(struct sim *sim, struct sim_node *node)
 	recovery.log = BLOCKLOG_BLOCK;
 	if (code == 0)
 		code = blocklog_store_scan(node->store, BLOCKLOG_BLOCK, 0, on_record, &recovery);
+	if (code == 0 && replica_recover_wants_block(node->replica, &position)) {
+		code = blocklog_store_scan(node->store, BLOCKLOG_BLOCK, position, on_block,
+					   &recovery);
+		code = code == SCAN_STOP ? 0 : code;
+	}
 	while (code == 0 && replica_recover_wants(node->replica, &position)) {
 		code = blocklog_store_scan(node->store, BLOCKLOG_LANE, position, on_batch,
 					   &recovery);
