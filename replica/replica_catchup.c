@@ -11,7 +11,10 @@
 #include "base/units.h"
 #include "replica/replica_state.h"
 
-enum { CATCHUP_QUEUE_MAX = REPLICA_DELIVERY_MAX / 2 };
+enum {
+	CATCHUP_QUEUE_MAX = REPLICA_DELIVERY_MAX / 2,
+	CATCHUP_PATIENCE = 4, /* intervals before the next peer is asked; a late answer still counts */
+};
 
 static uint64_t catchup_committed(const struct replica *replica)
 {
@@ -85,6 +88,7 @@ static void catchup_ask(struct replica *replica)
 		replica->message_out.kind = WIRE_WANT_CERTIFICATES;
 		replica_send(replica, peer, REPLICA_SEND_REPAIR);
 	}
+	bitset_add(&catchup->asked, peer);
 	catchup->asked_peer = peer;
 	catchup->asked_height = first;
 	catchup->asked_ns = replica->now_ns;
@@ -116,23 +120,23 @@ void replica_catchup_blocks(struct replica *replica, uint32_t from, const struct
 {
 	struct replica_catchup *catchup = &replica->catchup;
 	uint64_t before = catchup_committed(replica);
-	bool is_answer = catchup->asked_peer == from;
+	bool is_answer = bitset_has(&catchup->asked, from);
 
 	replica_catchup_claim(replica, from, blocks->committed_height);
 	if (!is_answer && blocks->count > 1) {
 		replica_dropped(replica, REPLICA_DROP_REPLICA, REPLICA_DROP_BLOCKS_UNASKED);
 		return;
 	}
+	bitset_remove(&catchup->asked, from);
+	if (catchup->asked_peer == from)
+		catchup->asked_peer = HS_REPLICA_NONE;
 	for (uint32_t i = 0; i < blocks->count; i++)
 		if (!catchup_feed(replica, from, blocks->block_bytes[i],
 				  blocks->block_byte_count[i]))
 			return;
 	if (blocks->has_fc && !replica_delivery_is_full(replica))
 		replica_core_fc(replica, from, &blocks->fc);
-	if (!is_answer)
-		return;
-	catchup->asked_peer = HS_REPLICA_NONE;
-	if (catchup_committed(replica) > before)
+	if (is_answer && catchup_committed(replica) > before)
 		catchup_ask(replica);
 }
 
@@ -169,7 +173,7 @@ void replica_catchup_tick(struct replica *replica)
 		return;
 	catchup->looked_ns = replica->now_ns;
 	if (catchup->asked_peer != HS_REPLICA_NONE &&
-	    replica->now_ns - catchup->asked_ns >= interval_ns)
+	    replica->now_ns - catchup->asked_ns >= CATCHUP_PATIENCE * interval_ns)
 		catchup->asked_peer = HS_REPLICA_NONE;
 	if (catchup->seen_height == catchup_committed(replica) ||
 	    replica_catchup_best(replica, 1) > catchup_committed(replica) + WIRE_BLOCKS_MAX)

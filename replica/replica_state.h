@@ -29,7 +29,9 @@
 enum {
 	REPLICA_PERSISTED_MAX = 512,   /* blocks whose BLOCK record is remembered */
 	REPLICA_PAYLOADS_MAX = HS_BLOCKS_MAX,
-	REPLICA_RECENT_MAX = 16384,    /* receipts kept for resends; a power of two */
+	REPLICA_RECENT_MIN = 4096,     /* receipts kept for resends; powers of two */
+	REPLICA_RECENT_MAX = 65536,
+	REPLICA_RECENT_WAYS = 8,       /* the oldest of a set gives way */
 	REPLICA_ADMITTED_MAX = 16384,  /* frames admitted a moment ago; a power of two */
 	REPLICA_SERVE_JOBS = 4,
 	REPLICA_SERVE_BYTES = WIRE_MESSAGE_BYTES_MAX - 16 * 1024, /* room for an FC and heads */
@@ -184,6 +186,7 @@ struct replica_serve_job {
 struct replica_catchup {
 	uint64_t claim[HS_REPLICAS_MAX]; /* committed heights as peers say */
 	uint32_t next_peer;
+	struct bitset asked;    /* peers that owe an answer, in time or late */
 	uint32_t asked_peer;    /* HS_REPLICA_NONE: no request out */
 	uint64_t asked_height;
 	uint64_t asked_ns;
@@ -259,6 +262,7 @@ struct replica {
 	struct replica_show show;
 	struct replica_recover recover;
 	struct replica_recent *recent;
+	uint32_t recent_max; /* a power of two */
 	struct replica_admitted *admitted;
 	struct replica_payload payload[REPLICA_PAYLOADS_MAX];
 

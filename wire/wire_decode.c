@@ -349,8 +349,16 @@ int wire_decode_record(const void *bytes, size_t count, uint32_t replica_count,
 	record->last_proposed_view = bytes_get_u64(&in.r);
 	wire_get_qc(&in, &record->high_qc);
 	record->intent_view = bytes_get_u64(&in.r);
-	wire_get_hash(&in.r, &record->intent_id);
-	wire_get_qc(&in, &record->intent_justify);
+	record->intent_id = (struct crypto_hash){ { 0 } };
+	record->intent_justify.view = 0;
+	record->intent_justify.count = 0;
+	if (record->intent_view != 0) {
+		wire_get_hash(&in.r, &record->intent_id);
+		wire_get_qc(&in, &record->intent_justify);
+	}
+	record->has_entry_tc = wire_in_flag(&in);
+	if (record->has_entry_tc)
+		wire_get_tc(&in, &record->entry_tc);
 	record->committed_height = bytes_get_u64(&in.r);
 	wire_get_hash(&in.r, &record->committed_id);
 	return wire_in_end(&in);

@@ -246,8 +246,13 @@ int wire_encode_record(const struct hs_record *record, void *ret_bytes, size_t r
 	bytes_put_u64(&w, record->last_proposed_view);
 	wire_put_qc(&w, &record->high_qc);
 	bytes_put_u64(&w, record->intent_view);
-	wire_put_hash(&w, &record->intent_id);
-	wire_put_qc(&w, &record->intent_justify);
+	if (record->intent_view != 0) {
+		wire_put_hash(&w, &record->intent_id);
+		wire_put_qc(&w, &record->intent_justify);
+	}
+	bytes_put_u8(&w, record->has_entry_tc ? 1 : 0);
+	if (record->has_entry_tc)
+		wire_put_tc(&w, &record->entry_tc);
 	bytes_put_u64(&w, record->committed_height);
 	wire_put_hash(&w, &record->committed_id);
 	return encoded(&w);

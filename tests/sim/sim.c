@@ -271,6 +271,7 @@ static void report_stuck(const struct sim *sim)
 				status.lanes.committed_seq[k]);
 		fprintf(stderr, "\n");
 	}
+	sim_check_print(sim);
 	for (uint32_t i = 0; i < sim->knobs.clients; i++)
 		if (sim->clients[i].outstanding > 0)
 			fprintf(stderr, "client %u: %u frames outstanding\n", i,

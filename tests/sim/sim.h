@@ -317,6 +317,8 @@ void sim_check_scanned(struct sim *sim, struct sim_node *node, uint16_t kind, co
 void sim_check_restart(struct sim *sim, struct sim_node *node);
 void sim_check_dropped(struct sim *sim, struct sim_node *node,
 		       const struct replica_effect *effect);
+/* What was sent and dropped so far, for a run that is stuck. */
+void sim_check_print(const struct sim *sim);
 void sim_check_end(struct sim *sim);
 uint64_t sim_check_height(const struct sim *sim);
 /* First number of the client that is neither ordered nor given up. */

@@ -2,6 +2,7 @@
 
 #include "tests/sim/sim_check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -465,4 +466,35 @@ void sim_check_dropped(struct sim *sim, struct sim_node *node, const struct repl
 {
 	(void)node;
 	sim->check->drops[effect->u.dropped.family][effect->u.dropped.reason % 64]++;
+}
+
+void sim_check_print(const struct sim *sim)
+{
+	static const char *const core[] = {
+#define HS_DROP(name, text) #name,
+#include "consensus/hs_drop.def"
+#undef HS_DROP
+	};
+	static const char *const lane[] = {
+#define LANE_DROP(name, text) #name,
+#include "dataplane/lane_drop.def"
+#undef LANE_DROP
+	};
+	static const char *const replica[] = {
+#define REPLICA_DROP(name, text) #name,
+#include "replica/replica_drop.def"
+#undef REPLICA_DROP
+	};
+	static const char *const *const names[] = { core, lane, replica };
+	static const uint32_t counts[] = { HS_DROP_COUNT, LANE_DROP_COUNT, REPLICA_DROP_COUNT };
+
+	for (uint32_t kind = 0; kind < 64; kind++)
+		if (sim->check->messages[kind] > 0)
+			fprintf(stderr, "sent kind %u: %llu\n", kind,
+				(unsigned long long)sim->check->messages[kind]);
+	for (uint32_t family = 0; family < 3; family++)
+		for (uint32_t i = 0; i < counts[family]; i++)
+			if (sim->check->drops[family][i] > 0)
+				fprintf(stderr, "dropped %s: %llu\n", names[family][i],
+					(unsigned long long)sim->check->drops[family][i]);
 }

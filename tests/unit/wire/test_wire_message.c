@@ -238,10 +238,32 @@ static void record_comes_back_whole(void)
 	UNIT_CHECK(wire_decode_record(bytes, (size_t)count, 100, &back) == ERR_FORMAT);
 }
 
+static void record_keeps_the_certificate_its_view_was_entered_by(void)
+{
+	static struct hs_record record;
+	static struct hs_record back;
+	static uint8_t bytes[3 * 4096 - 256];
+	int count;
+
+	wire_world_init(&world, 100);
+	record_fill(&record);
+	record.intent_view = 0;
+	record.has_entry_tc = true;
+	wire_world_tc(&world, 10, 9, &record.entry_tc);
+	count = wire_encode_record(&record, bytes, sizeof(bytes));
+	UNIT_REQUIRE(count > 0); /* fits the safety log at n = 100 */
+	memset(&back, 0, sizeof(back));
+	UNIT_REQUIRE(wire_decode_record(bytes, (size_t)count, 100, &back) == 0);
+	UNIT_CHECK(back.has_entry_tc);
+	UNIT_EQUAL(back.intent_view, 0);
+	UNIT_CHECK(memcmp(&record.entry_tc, &back.entry_tc, sizeof(back.entry_tc)) == 0);
+}
+
 UNIT_SUITE("wire_message", UNIT_TEST(every_message_comes_back_the_same),
 	   UNIT_TEST(decoded_proposal_has_its_derived_id), UNIT_TEST(authors_come_from_the_session),
 	   UNIT_TEST(every_truncation_is_refused), UNIT_TEST(accepted_bytes_are_canonical),
 	   UNIT_TEST(signers_outside_the_set_are_refused),
 	   UNIT_TEST(other_epoch_and_version_have_their_own_reasons),
 	   UNIT_TEST(largest_messages_fit_the_limit), UNIT_TEST(room_too_small_is_oversize),
-	   UNIT_TEST(block_stands_alone), UNIT_TEST(record_comes_back_whole))
+	   UNIT_TEST(block_stands_alone), UNIT_TEST(record_comes_back_whole),
+	   UNIT_TEST(record_keeps_the_certificate_its_view_was_entered_by))
