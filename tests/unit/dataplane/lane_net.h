@@ -52,12 +52,14 @@ struct net_event {
 	struct lane_effect persist;
 };
 
+/* What survives a crash. */
 struct net_record {
 	uint8_t *bytes;
 	uint32_t byte_count;
 	struct lane_header header;
 };
 
+/* A replica, its disk, and what it has been told of the order. */
 struct net_node {
 	struct lane_set *set;
 	void *memory;
@@ -66,14 +68,15 @@ struct net_node {
 	uint32_t life;
 	struct net_record disk[NET_NODES * NET_SEQS_MAX * 2];
 	uint32_t disk_count;
-	uint64_t disk_free_ns;
-	uint32_t cut_seen;  /* committed cuts handed over */
-	uint32_t delivered; /* cuts delivered, durable */
+	uint64_t disk_free_ns; /* the disk does one write at a time */
+	uint32_t cut_seen;     /* committed cuts handed over */
+	uint32_t delivered;    /* cuts delivered, durable */
 	uint64_t frames_admitted;
 	uint64_t frames_refused;
 	uint64_t evidences;
 };
 
+/* The whole world of one seed. */
 struct net {
 	struct prng prng;
 	uint64_t now_ns;
@@ -83,15 +86,15 @@ struct net {
 	struct net_event *event[NET_EVENTS_MAX];
 	uint32_t event_count;
 	uint32_t loss_ppm;
-	uint32_t double_ppm;
-	uint64_t delay_ns;
+	uint32_t double_ppm; /* of a million messages, how many come twice */
+	uint64_t delay_ns;   /* at most; messages overtake each other within it */
 	bool has_liar;
 	bool has_nonsense;
-	bool has_deaf; /* replica 0 answers no question: no other may depend on it (L6) */
-	uint64_t liar_seq;
+	bool has_deaf;     /* replica 0 answers no question: no other may depend on it (L6) */
+	uint64_t liar_seq; /* what NET_LIAR signs twice next */
 	struct hs_cut cut[NET_CUTS_MAX];
-	uint32_t cut_count; /* cut[0] is the empty one */
-	struct hs_cut proposed;
+	uint32_t cut_count;     /* cut[0] is the empty one */
+	struct hs_cut proposed; /* waits for q that find it ready */
 	bool is_proposed;
 	struct crypto_hash announced[NET_NODES][NET_SEQS_MAX]; /* by honest owners, for ever */
 	uint64_t commits_of_liar;

@@ -420,6 +420,31 @@ static void net_check_end(struct net *net)
 				   seq <= last->lane[lane].seq);
 }
 
+/* What the seeds must have reached, or they prove little. */
+struct net_reached {
+	uint64_t crashes;
+	uint64_t evidences;
+	uint64_t commits_of_liar;
+	uint64_t repairs;
+	uint64_t refusals;
+};
+
+static struct net_reached net_reached;
+
+static void net_reach(const struct net *net)
+{
+	net_reached.commits_of_liar += net->commits_of_liar;
+	for (uint32_t id = 0; id < net_honest(net); id++) {
+		struct lane_status status;
+
+		lane_set_status(net->node[id].set, &status);
+		net_reached.crashes += net->node[id].life;
+		net_reached.evidences += net->node[id].evidences;
+		net_reached.refusals += net->node[id].frames_refused;
+		net_reached.repairs += status.repairs_served;
+	}
+}
+
 static void net_seed(uint64_t seed)
 {
 	struct net *net = &net_world;
@@ -433,6 +458,7 @@ static void net_seed(uint64_t seed)
 			net_start(net, id);
 	net_run(net, net->now_ns + 200000000, 0, 0);
 	net_check_end(net);
+	net_reach(net);
 	if (CU_get_number_of_failures() != 0)
 		fprintf(stderr, "lane network failed with seed %llu\n", (unsigned long long)seed);
 	net_close(net);
@@ -445,6 +471,11 @@ static void all_replicas_end_with_the_same_batches_whatever_the_network_and_cras
 
 	for (uint64_t i = 0; i < seeds && CU_get_number_of_failures() == 0; i++)
 		net_seed(unit_seed() + i);
+	UNIT_CHECK(seeds < 40 || net_reached.crashes > 0);
+	UNIT_CHECK(seeds < 40 || net_reached.evidences > 0);
+	UNIT_CHECK(seeds < 40 || net_reached.commits_of_liar > 0);
+	UNIT_CHECK(seeds < 40 || net_reached.repairs > 0);
+	UNIT_CHECK(seeds < 40 || net_reached.refusals > 0);
 }
 
 UNIT_SUITE("lane_set",
