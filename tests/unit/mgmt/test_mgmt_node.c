@@ -122,8 +122,8 @@ static void a_member_file_that_is_not_one_is_refused(void)
 		"{}",
 		"[1]",
 		"{\"format\": \"quorate-member-1\", \"name\": \"n\"}",
-		"{\"format\":\"quorate-member-1\",\"name\":\"N\",\"signing_key\":\"00\","
-		"\"session_key\":\"00\"}",
+		("{\"format\":\"quorate-member-1\",\"name\":\"N\",\"signing_key\":\"00\","
+		 "\"session_key\":\"00\"}"),
 	};
 	struct mgmt_member member = { 0 };
 
