@@ -15,6 +15,8 @@
 #include "dataplane/dp_tile.h"
 #include "storage/blocklog_dev_file.h"
 
+enum { NODE_POPULATE_BYTES_MAX = 16 << 20 };
+
 const char node_version[] = "quorated " QUORATE_VERSION;
 
 void node_log(const char *format, ...)
@@ -38,10 +40,12 @@ int node_fail(struct node *node, int code, const char *format, ...)
 	return code;
 }
 
+/* Small areas are touched now, not on the hot path; large tables fill as they are used. */
 void *node_memory(size_t bytes)
 {
+	int populate = bytes <= NODE_POPULATE_BYTES_MAX ? MAP_POPULATE : 0;
 	void *memory = mmap(NULL, units_round_up(bytes, 4096), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			    MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
