@@ -289,8 +289,9 @@ static void start(struct cluster *c, struct node *node)
 		if (node->is_twin)
 			begin.committed = hs_cluster_durable(node, &node->disk.committed_id);
 	}
-	for (uint32_t i = 0; i < node->block_count && begin.block_count < HS_BLOCKS_MAX; i++)
-		if (node->blocks[i].header.height > node->height)
+	for (uint64_t i = 0; i < units_min(node->block_count, BLOCKS_KEPT_MAX); i++)
+		if (node->blocks[i].header.height > node->height &&
+		    begin.block_count < HS_BLOCKS_MAX)
 			hs_copy_block(&above[begin.block_count++], &node->blocks[i]);
 	node->is_alive = true;
 	step(c, node,
@@ -401,9 +402,8 @@ static void on_certificates(struct cluster *c, struct node *node, const struct e
 
 static void on_block_durable(struct node *node, const struct event *event)
 {
-	if (node->block_count == BLOCKS_KEPT_MAX)
-		node->block_count = 0;
-	hs_copy_block(&node->blocks[node->block_count++], &event->shared->message.u.propose);
+	hs_copy_block(&node->blocks[node->block_count++ % BLOCKS_KEPT_MAX],
+		      &event->shared->message.u.propose);
 }
 
 static void on_event(struct cluster *c, struct node *node, const struct event *event)

@@ -11,9 +11,9 @@
 enum {
 	NODES_MAX = 16,
 	EVENTS_MAX = 1 << 15,
-	HEIGHTS_MAX = 1 << 14,
-	BLOCKS_KEPT_MAX = 1 << 12,
-	VIEWS_MAX = 1 << 14,
+	HEIGHTS_MAX = 1 << 12,
+	BLOCKS_KEPT_MAX = 256,
+	VIEWS_MAX = 1 << 12,
 	STEP_EVENTS_MAX = 64,
 };
 
@@ -64,9 +64,9 @@ struct node {
 	struct hs_core *core;
 	struct hs_record disk;
 	struct hs_record writing;
-	struct hs_block *blocks; /* durable */
-	uint32_t block_count;
-	uint64_t height; /* of the last COMMIT ever */
+	struct hs_block *blocks; /* durable: a ring of the newest */
+	uint64_t block_count;    /* ever */
+	uint64_t height;         /* of the last COMMIT ever */
 	uint64_t tick_ns;
 };
 

@@ -15,9 +15,13 @@ void hs_cluster_fail(struct cluster *c, const char *why)
 
 const struct hs_block *hs_cluster_durable(const struct node *node, const struct crypto_hash *id)
 {
-	for (uint32_t i = node->block_count; i > 0; i--)
-		if (crypto_hash_equal(&node->blocks[i - 1].id, id))
-			return &node->blocks[i - 1];
+	for (uint64_t i = node->block_count; i > 0 && i + BLOCKS_KEPT_MAX > node->block_count;
+	     i--) {
+		const struct hs_block *block = &node->blocks[(i - 1) % BLOCKS_KEPT_MAX];
+
+		if (crypto_hash_equal(&block->id, id))
+			return block;
+	}
 	return NULL;
 }
 

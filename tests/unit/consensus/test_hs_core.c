@@ -115,7 +115,7 @@ static uint64_t seeds(void)
 {
 	const char *text = getenv("HS_SEEDS");
 
-	return text ? strtoull(text, NULL, 10) : 40;
+	return text ? strtoull(text, NULL, 10) : 12;
 }
 
 static struct hs_cluster_result run(const struct hs_cluster_options *options)
