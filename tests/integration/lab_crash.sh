@@ -49,6 +49,8 @@ for round in $(seq "$all_rounds"); do
 	pids=$(for node in 0 1 2 3; do cut -d' ' -f1 "$lab/node$node/quorated.pid"; done)
 	# shellcheck disable=SC2086
 	kill -9 $pids || fail "round $round of all: no kill"
+	# shellcheck disable=SC2086
+	gone $pids
 	lab_up "$lab"
 	load_ends "all$round"
 	say "round $round of all: four nodes died and came back"

@@ -129,16 +129,25 @@ print(int(sum(float(line.rsplit(None, 1)[1]) for line in text.splitlines()
 END
 }
 
-# children_left DIR: processes whose command line names DIR, this shell's own apart.
+# processes_of TEXT: processes whose command line contains TEXT, this shell's own apart.
 processes_of() {
-	local file pid
+	local file pid line
 	for file in /proc/[0-9]*/cmdline; do
 		pid=${file#/proc/}
 		pid=${pid%/cmdline}
-		[ "$pid" != $$ ] && tr '\0' ' ' <"$file" 2>/dev/null | grep -qF -- "$1" &&
-			echo "$pid $(tr '\0' ' ' <"$file" 2>/dev/null)"
+		line=$(tr '\0' ' ' 2>/dev/null <"$file") 2>/dev/null || continue
+		[ "$pid" != $$ ] && [ "${line#*"$1"}" != "$line" ] && echo "$pid $line"
 	done
 	return 0
+}
+
+# gone PID...: waits until these processes, already killed, have ended.
+gone() {
+	local tries=0
+	while kill -0 "$@" 2>/dev/null; do
+		[ $((tries += 1)) -le 300 ] || fail "killed, but still there: $*"
+		sleep 0.1
+	done
 }
 
 # check_order IDS LAB: nothing lost, nothing twice, one order; the figures are printed.
