@@ -48,7 +48,8 @@ void sim_check_init(struct sim *sim)
 	ensure(check);
 	check->batches = calloc(CHECK_BATCHES_MAX, sizeof(*check->batches));
 	check->statements = calloc(CHECK_STATEMENTS_MAX, sizeof(*check->statements));
-	ensure(check->batches && check->statements);
+	check->batch_slot = calloc(CHECK_BATCHES_MAX, sizeof(*check->batch_slot));
+	ensure(check->batches && check->statements && check->batch_slot);
 	ensure(wire_verifier_init(aligned_alloc(64, (bytes + 63) & ~(size_t)63), bytes, &config,
 				  &check->verifier) == 0);
 	for (uint32_t i = 0; i < sim->knobs.clients; i++) {
@@ -64,8 +65,9 @@ void sim_check_fini(struct sim *sim)
 {
 	struct sim_check *check = sim->check;
 
-	for (uint32_t i = 0; i < CHECK_BATCHES_MAX; i++)
-		free(check->batches[i].bytes);
+	for (uint32_t i = 0; i < check->batch_count; i++)
+		free(check->batches[check->batch_slot[i]].bytes);
+	free(check->batch_slot);
 	for (uint32_t i = 0; i < SIM_CLIENTS_MAX; i++)
 		free(check->clients[i].transactions);
 	free(check->batches);
@@ -124,6 +126,7 @@ static void learn_block(struct sim *sim, const struct hs_block *block)
 	if (!wire_verify_block(sim->check->verifier, block))
 		sim_fail(sim, "block at height %llu does not verify from its bytes",
 			 (unsigned long long)block->header.height);
+	ensure(++sim->check->block_count < CHECK_BLOCKS_MAX * 3 / 4);
 	known->is_used = true;
 	known->id = block->id;
 	known->parent_id = block->header.parent_id;
@@ -197,6 +200,21 @@ static void check_vote(struct sim *sim, const struct sim_node *node, const struc
 	prove_by_votes(sim, block);
 }
 
+/*
+ * Rule K is judged when it is decided; a slow signer may let a TIMEOUT decided later leave
+ * first. Then that TIMEOUT must report the certificate the COMMIT stands on.
+ */
+static void check_commit_is_reported(struct sim *sim, const struct sim_node *node, uint64_t view)
+{
+	const struct sim_check *check = sim->check;
+
+	for (uint32_t i = 0; i < CHECK_TIMEOUTS_MAX; i++)
+		if (check->timeouts[node->id][i].view >= view &&
+		    check->timeouts[node->id][i].qc_view < view)
+			sim_fail(sim, "replica %u commits view %llu after a timeout that hides it",
+				 node->id, (unsigned long long)view);
+}
+
 static void check_commit(struct sim *sim, const struct sim_node *node,
 			 const struct hs_commit *commit)
 {
@@ -209,9 +227,8 @@ static void check_commit(struct sim *sim, const struct sim_node *node,
 		sim_fail(sim, "replica %u relays a COMMIT", node->id);
 	if (!wire_verify_commit(sim->check->verifier, &copy))
 		sim_fail(sim, "replica %u sends a COMMIT with a bad signature", node->id);
-	if (is_new && commit->view <= sim->check->timeout_view[node->id])
-		sim_fail(sim, "replica %u commits view %llu after its timeout", node->id,
-			 (unsigned long long)commit->view);
+	if (is_new)
+		check_commit_is_reported(sim, node, commit->view);
 	if (node->durable.last_commit_view < commit->view ||
 	    node->durable.high_qc.view < commit->view)
 		sim_fail(sim, "replica %u: COMMIT in view %llu before its record is durable",
@@ -243,6 +260,12 @@ static void check_timeout(struct sim *sim, const struct sim_node *node,
 			 node->id, (unsigned long long)timeout->view);
 	if (sim->check->timeout_view[node->id] < timeout->view)
 		sim->check->timeout_view[node->id] = timeout->view;
+	if (is_new) {
+		uint32_t at = sim->check->timeout_count[node->id]++ % CHECK_TIMEOUTS_MAX;
+
+		sim->check->timeouts[node->id][at].view = timeout->view;
+		sim->check->timeouts[node->id][at].qc_view = timeout->qc_view;
+	}
 }
 
 static void check_propose(struct sim *sim, const struct sim_node *node, const struct hs_block *block)
@@ -347,6 +370,9 @@ static void learn_batch(struct sim *sim, struct sim_append *append)
 	batch = check_batch_find(sim->check, &append->id);
 	if (batch->is_used)
 		return;
+	ensure(sim->check->batch_count < CHECK_BATCHES_MAX * 3 / 4);
+	sim->check->batch_slot[sim->check->batch_count++] =
+		(uint32_t)(batch - sim->check->batches);
 	batch->is_used = true;
 	batch->digest = record.header.digest;
 	batch->prev_digest = record.header.prev_digest;
@@ -444,12 +470,14 @@ void sim_check_restart(struct sim *sim, struct sim_node *node)
 		check->blocks[i].durable |= check->blocks[i].seen & bit;
 		check->blocks[i].seen &= ~bit;
 	}
-	for (uint32_t i = 0; i < CHECK_BATCHES_MAX; i++) {
-		if ((check->batches[i].durable & ~check->batches[i].seen) & bit)
+	for (uint32_t i = 0; i < check->batch_count; i++) {
+		struct check_batch *batch = &check->batches[check->batch_slot[i]];
+
+		if ((batch->durable & ~batch->seen) & bit)
 			sim_fail(sim, "replica %u lost durable batch %llu of lane %u", node->id,
-				 (unsigned long long)check->batches[i].seq, check->batches[i].lane);
-		check->batches[i].durable |= check->batches[i].seen & bit;
-		check->batches[i].seen &= ~bit;
+				 (unsigned long long)batch->seq, batch->lane);
+		batch->durable |= batch->seen & bit;
+		batch->seen &= ~bit;
 	}
 	if (node->has_durable && (node->scanned.last_vote_view < node->durable.last_vote_view ||
 				  node->scanned.last_timeout_view < node->durable.last_timeout_view ||

@@ -6,10 +6,11 @@
 #include "tests/sim/sim.h"
 
 enum {
-	CHECK_BLOCKS_MAX = 1 << 15,
-	CHECK_BATCHES_MAX = 1 << 17,
+	CHECK_BLOCKS_MAX = 1 << 13,
+	CHECK_BATCHES_MAX = 1 << 16,
 	CHECK_STATEMENTS_MAX = 1 << 18,
 	CHECK_SEQ_MAX = 1 << 16,
+	CHECK_TIMEOUTS_MAX = 64,
 };
 
 struct check_block {
@@ -73,6 +74,9 @@ struct sim_check {
 	struct wire_message message;
 	struct hs_block block;
 	struct check_block blocks[CHECK_BLOCKS_MAX];
+	uint32_t block_count;
+	uint32_t batch_count;
+	uint32_t *batch_slot; /* slots in use, in order of appearance */
 	struct check_batch *batches;
 	struct check_statement *statements;
 	struct check_client clients[SIM_CLIENTS_MAX];
@@ -81,6 +85,11 @@ struct sim_check {
 	uint64_t height; /* highest with a known order */
 	uint64_t transactions;
 	uint64_t timeout_view[SIM_NODES_MAX]; /* highest sent */
+	struct {
+		uint64_t view;
+		uint64_t qc_view;
+	} timeouts[SIM_NODES_MAX][CHECK_TIMEOUTS_MAX]; /* the newest, in turn */
+	uint32_t timeout_count[SIM_NODES_MAX];
 	uint64_t commit_view[SIM_NODES_MAX];
 	uint64_t drops[3][64];
 	uint64_t messages[64];

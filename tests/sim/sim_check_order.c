@@ -328,7 +328,7 @@ void sim_check_final(struct sim *sim, struct sim_node *node, uint64_t height, ui
 void sim_check_end(struct sim *sim)
 {
 	for (uint32_t i = 0; i < sim->knobs.clients; i++)
-		for (uint64_t seq = 0; seq < CHECK_SEQ_MAX; seq++) {
+		for (uint64_t seq = 0; seq < sim->clients[i].next_seq; seq++) {
 			const struct check_transaction *transaction =
 				&sim->check->clients[i].transactions[seq];
 

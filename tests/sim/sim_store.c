@@ -5,9 +5,10 @@
 
 #include "base/ensure.h"
 #include "base/err.h"
+#include "base/units.h"
 #include "tests/sim/sim.h"
 
-enum { DONE_BURST = 64 };
+enum { DONE_BURST = 64, RECORD_BYTES_MAX = 128 * 1024 };
 
 static struct sim_append *queue_at(struct sim_append_queue *queue, uint32_t index)
 {
@@ -96,8 +97,8 @@ void sim_store_read(struct sim *sim, struct sim_node *node, const struct replica
 			.ticket = effect->u.read.ticket,
 			.log = effect->u.read.log,
 			.position = effect->u.read.position,
-			.byte_max = effect->u.read.byte_max,
-			.bytes = malloc(effect->u.read.byte_max),
+			.byte_max = (uint32_t)units_min(effect->u.read.byte_max, RECORD_BYTES_MAX),
+			.bytes = malloc(RECORD_BYTES_MAX),
 		};
 		ensure(read->bytes);
 		return;
