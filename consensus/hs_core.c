@@ -385,7 +385,6 @@ void hs_core_check(const struct hs_core *core)
 	hs_chain_check(&core->chain);
 	ensure(record->high_qc.view < core->pacemaker.view);
 	ensure(record->last_timeout_view <= core->pacemaker.view);
-	ensure(core->is_observer || record->last_vote_view <= core->pacemaker.view + 1);
 	ensure(record->last_commit_view <= record->high_qc.view);
 	ensure(record->committed_height == hs_root(core)->height);
 	ensure(core->safety.generation_durable <= core->safety.generation);
