@@ -371,8 +371,8 @@ uint64_t replica_deadline_ns(const struct replica *replica)
 		return UINT64_MAX;
 	if (replica_delivery_is_due(replica))
 		return replica->now_ns;
-	deadline_ns = units_min(hs_core_deadline_ns(replica->core),
-				lane_set_deadline_ns(replica->lanes));
+	deadline_ns =
+		units_min(hs_core_deadline_ns(replica->core), lane_set_deadline_ns(replica->lanes));
 	return units_min(deadline_ns, replica_catchup_deadline_ns(replica));
 }
 
@@ -387,8 +387,8 @@ void replica_status(const struct replica *replica, struct replica_status *ret_st
 	ret_status->delivered_id = replica->delivery.id;
 	ret_status->delivered_transactions = replica->delivery.transactions;
 	ret_status->best_peer_height = replica_catchup_best(replica, faulty + 1);
-	ret_status->is_catching_up =
-		ret_status->best_peer_height > replica->delivery.height + WIRE_BLOCKS_MAX;
+	ret_status->is_catching_up = ret_status->best_peer_height >
+				     replica->delivery.height + WIRE_BLOCKS_MAX;
 	ret_status->clients = replica_windows_count(replica->windows);
 }
 

@@ -34,18 +34,19 @@
 struct replica;
 
 enum {
-	REPLICA_EFFECTS_MAX = 4096, /* pending at once; a step that cannot promise room is refused upstream */
+	REPLICA_EFFECTS_MAX =
+		4096, /* pending at once; a step that cannot promise room is refused upstream */
 	REPLICA_DELIVERY_MAX = 256, /* committed blocks whose batches are still missing here */
 };
 
 struct replica_config {
 	struct hs_config consensus; /* chain, epoch, ids, timers: shared with the lanes */
 	struct lane_config lanes;
-	uint32_t clients_max;     /* exactly-once windows kept (PROTOCOL §1) */
-	uint32_t blocks_index_max; /* recent heights whose block position is known; a power of two */
+	uint32_t clients_max;      /* exactly-once windows kept (PROTOCOL §1) */
+	uint32_t blocks_index_max; /* recent heights served to laggards; a power of two */
 	uint64_t catchup_interval_ns;
 	uint32_t catchup_blocks_inflight;
-	uint32_t sends_per_peer_max; /* outbox bound; oldest lane frames are dropped first, never votes */
+	uint32_t sends_per_peer_max; /* lane and repair messages a step; never bounds votes */
 };
 
 enum replica_record_kind {
@@ -55,7 +56,8 @@ enum replica_record_kind {
 	REPLICA_RECORD_FC = 4,    /* block log: finality certificate of a block */
 	REPLICA_RECORD_EVIDENCE = 5,
 	REPLICA_RECORD_SAFETY = 6, /* safety log: wire_encode_record() */
-	REPLICA_RECORD_WINDOWS = 7, /* block log: a piece of the exactly-once windows, for restarts */
+	REPLICA_RECORD_WINDOWS =
+		7, /* block log: a piece of the exactly-once windows, for restarts */
 };
 
 size_t replica_footprint(const struct replica_config *config);
@@ -164,7 +166,7 @@ struct replica_receipt {
 	struct crypto_public_key client;
 	uint64_t first_seq;
 	uint32_t count;
-	uint64_t ordered_map[4]; /* bit i: transaction first_seq + i counts (WIRE_FRAME_TRANSACTIONS_MAX bits) */
+	uint64_t ordered_map[4]; /* bit i: transaction first_seq + i counts */
 	uint64_t height;
 	uint32_t first_index; /* index in the block of the first one that counts */
 	struct crypto_hash block_id;
@@ -182,7 +184,7 @@ struct replica_effect {
 		struct {
 			enum blocklog_log log;
 			uint16_t kind;
-			bool is_borrowed; /* bytes stay valid until PERSISTED; else only until popped */
+			bool is_borrowed; /* bytes valid until PERSISTED, else until popped */
 			const uint8_t *bytes;
 			uint32_t byte_count;
 			uint64_t ticket;
@@ -209,7 +211,7 @@ struct replica_effect {
 			uint64_t origin;
 			struct crypto_public_key client;
 			uint64_t first_seq;
-			int reason;     /* ERR_AHEAD, ERR_FULL, ERR_DUPLICATE (with a receipt when known), ... */
+			int reason;     /* ERR_AHEAD, ERR_FULL, ERR_DUPLICATE, ERR_EXPIRED */
 			uint64_t limit; /* first sequence number refused, or window end */
 		} refuse;
 		struct {
@@ -225,7 +227,11 @@ struct replica_effect {
 			uint64_t detail;
 		} alarm;
 		struct {
-			enum replica_drop_family { REPLICA_DROP_CONSENSUS, REPLICA_DROP_LANE, REPLICA_DROP_REPLICA } family;
+			enum replica_drop_family {
+				REPLICA_DROP_CONSENSUS,
+				REPLICA_DROP_LANE,
+				REPLICA_DROP_REPLICA
+			} family;
 			uint32_t reason;
 		} dropped;
 	} u;

@@ -13,7 +13,8 @@
 
 enum {
 	CATCHUP_QUEUE_MAX = REPLICA_DELIVERY_MAX / 2,
-	CATCHUP_PATIENCE = 4, /* intervals before the next peer is asked; a late answer still counts */
+	CATCHUP_PATIENCE =
+		4, /* intervals before the next peer is asked; a late answer still counts */
 };
 
 static uint64_t catchup_committed(const struct replica *replica)
@@ -94,8 +95,7 @@ static void catchup_ask(struct replica *replica)
 	catchup->asked_ns = replica->now_ns;
 	replica->message_out.kind = WIRE_WANT_BLOCKS;
 	want->first_height = first;
-	want->count = (uint32_t)units_min(WIRE_BLOCKS_MAX,
-					  replica->config.catchup_blocks_inflight);
+	want->count = (uint32_t)units_min(WIRE_BLOCKS_MAX, replica->config.catchup_blocks_inflight);
 	replica_send(replica, peer, REPLICA_SEND_REPAIR);
 }
 
@@ -116,7 +116,8 @@ static bool catchup_feed(struct replica *replica, uint32_t from, const uint8_t *
 	return true;
 }
 
-void replica_catchup_blocks(struct replica *replica, uint32_t from, const struct wire_blocks *blocks)
+void replica_catchup_blocks(struct replica *replica, uint32_t from,
+			    const struct wire_blocks *blocks)
 {
 	struct replica_catchup *catchup = &replica->catchup;
 	uint64_t before = catchup_committed(replica);

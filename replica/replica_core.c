@@ -339,8 +339,8 @@ static bool core_answer_payload(struct replica *replica)
 			continue;
 		payload->is_used = false;
 		input.u.payload.block_id = payload->id;
-		input.u.payload.verdict = verdict == LANE_PAYLOAD_READY ? HS_PAYLOAD_READY
-									: HS_PAYLOAD_INVALID;
+		input.u.payload.verdict = verdict == LANE_PAYLOAD_READY ? HS_PAYLOAD_READY :
+									  HS_PAYLOAD_INVALID;
 		replica_core_step(replica, &input);
 		return true;
 	}
@@ -352,7 +352,8 @@ static bool core_answer_payload(struct replica *replica)
 static bool core_tell_work(struct replica *replica)
 {
 	struct hs_input input = { .kind = HS_INPUT_WORK, .from = HS_REPLICA_NONE };
-	const struct hs_cut *cut = replica_cut_of(replica, &hs_core_high_qc(replica->core)->block_id);
+	const struct hs_cut *cut =
+		replica_cut_of(replica, &hs_core_high_qc(replica->core)->block_id);
 	bool work;
 
 	replica->work_known = true;

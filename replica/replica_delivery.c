@@ -127,7 +127,8 @@ static void delivery_end(struct replica *replica, struct replica_pending *head)
 {
 	struct replica_delivery *delivery = &replica->delivery;
 	struct replica_final *final =
-		&replica->final[(replica->final_first + replica->final_count) % REPLICA_DELIVERY_MAX];
+		&replica->final[(replica->final_first + replica->final_count) %
+				REPLICA_DELIVERY_MAX];
 
 	delivery_write_mark(replica, true);
 	ensure(replica->final_count < REPLICA_DELIVERY_MAX);
@@ -307,14 +308,14 @@ bool replica_delivery_run(struct replica *replica)
 		delivery_ask_read(replica, view.position);
 		return false;
 	}
-	ensure(lane_record_open(view.record, view.record_bytes,
-				&replica->config.consensus.chain_id, &record) == 0);
+	ensure(lane_record_open(view.record, view.record_bytes, &replica->config.consensus.chain_id,
+				&record) == 0);
 	delivery_batch(replica, &record, &digest, view.position);
 	return true;
 }
 
-void replica_delivery_read(struct replica *replica, uint64_t ticket, int code,
-			   const uint8_t *bytes, uint32_t byte_count)
+void replica_delivery_read(struct replica *replica, uint64_t ticket, int code, const uint8_t *bytes,
+			   uint32_t byte_count)
 {
 	struct replica_delivery *delivery = &replica->delivery;
 	struct replica_pending *head = &delivery->queue[delivery->first];
@@ -329,8 +330,9 @@ void replica_delivery_read(struct replica *replica, uint64_t ticket, int code,
 	if (!delivery_next(replica, head, &lane) ||
 	    !delivery_find(replica, head, lane, &digest, &view))
 		return;
-	if (code == 0 && lane_record_open(bytes, byte_count, &replica->config.consensus.chain_id,
-					  &record) == 0 &&
+	if (code == 0 &&
+	    lane_record_open(bytes, byte_count, &replica->config.consensus.chain_id, &record) ==
+		    0 &&
 	    crypto_hash_equal(&record.header.digest, &digest)) {
 		delivery_batch(replica, &record, &digest, view.position);
 		return;

@@ -27,11 +27,12 @@ enum {
 
 /* A verdict that travels beside the bytes it is about. */
 struct replica_stamp {
-	uint8_t kind;          /* enum wire_kind, or 0 for a client frame */
+	uint8_t kind;             /* enum wire_kind, or 0 for a client frame */
 	uint8_t has_record_check; /* reserved, 0 */
 	uint16_t frame_count;
 	uint32_t is_signed_map; /* bit i: frame i's seal verified (lane frame, repair frames) */
-	struct crypto_hash frame_hash; /* of the first (usually only) frame; repair frames are re-hashed */
+	struct crypto_hash
+		frame_hash; /* of the first (usually only) frame; repair frames are re-hashed */
 };
 
 struct replica_verified {

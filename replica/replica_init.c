@@ -50,13 +50,12 @@ static void carve_recover(struct replica *replica, struct carver *carver,
 	struct replica_recover recover = { .batch_max = replica_recover_batches(config) };
 	size_t lanes = config->lanes.replica_count;
 
-	recover.stored = carve(carver,
-			       lanes * config->lanes.index_batches * sizeof(struct lane_stored));
+	recover.stored =
+		carve(carver, lanes * config->lanes.index_batches * sizeof(struct lane_stored));
 	recover.stored_count = carve(carver, lanes * sizeof(uint64_t));
 	recover.block = carve(carver, REPLICA_RECOVER_BLOCKS_MAX * sizeof(struct hs_block));
 	recover.block_position = carve(carver, REPLICA_RECOVER_BLOCKS_MAX * sizeof(uint64_t));
-	recover.batch =
-		carve(carver, recover.batch_max * sizeof(struct replica_recover_batch_ref));
+	recover.batch = carve(carver, recover.batch_max * sizeof(struct replica_recover_batch_ref));
 	recover.start_block = carve(carver, HS_BLOCKS_MAX * sizeof(struct hs_block));
 	if (!replica)
 		return;

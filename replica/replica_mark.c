@@ -143,9 +143,9 @@ void replica_mark_batch_at(const struct replica_mark *mark, uint32_t index,
 void replica_mark_exception_at(const struct replica_mark *mark, uint32_t index,
 			       struct replica_mark_exception *ret_exception)
 {
-	struct bytes_reader r = bytes_reader_of(mark->exceptions +
-							(size_t)index * REPLICA_MARK_EXCEPTION_BYTES,
-						REPLICA_MARK_EXCEPTION_BYTES);
+	struct bytes_reader r =
+		bytes_reader_of(mark->exceptions + (size_t)index * REPLICA_MARK_EXCEPTION_BYTES,
+				REPLICA_MARK_EXCEPTION_BYTES);
 
 	ensure(index < mark->exception_count);
 	ret_exception->batch = bytes_get_u16(&r);
@@ -214,7 +214,8 @@ int replica_mark_decode(const void *bytes, size_t count, struct replica_mark *re
 	    mark.exception_count > REPLICA_MARK_EXCEPTIONS_MAX)
 		return ERR_FORMAT;
 	mark.batches = bytes_take(&r, (size_t)mark.batch_count * REPLICA_MARK_BATCH_BYTES);
-	mark.exceptions = bytes_take(&r, (size_t)mark.exception_count * REPLICA_MARK_EXCEPTION_BYTES);
+	mark.exceptions =
+		bytes_take(&r, (size_t)mark.exception_count * REPLICA_MARK_EXCEPTION_BYTES);
 	if (!bytes_done(&r) || !mark_is_sound(&mark))
 		return ERR_FORMAT;
 	*ret_mark = mark;

@@ -58,12 +58,12 @@ struct replica_mark {
 	struct crypto_hash block_id;
 	uint64_t block_position; /* of the BLOCK record in this log */
 	uint64_t view;
-	uint64_t time_ns;   /* the header's */
-	uint64_t tx_base;   /* transactions ordered before this part, ever */
-	uint32_t part;      /* from 0 */
+	uint64_t time_ns; /* the header's */
+	uint64_t tx_base; /* transactions ordered before this part, ever */
+	uint32_t part;    /* from 0 */
 	bool is_last;
 	uint32_t index_base; /* index in the block of the part's first transaction */
-	uint32_t tx_count;  /* transactions of this part that count */
+	uint32_t tx_count;   /* transactions of this part that count */
 	uint32_t tx_dropped;
 	uint32_t batch_count;
 	uint32_t exception_count;
@@ -84,7 +84,7 @@ void replica_mark_begin(struct replica_mark_builder *builder, uint32_t part);
 /* True when the part must be written before another batch is added. */
 bool replica_mark_is_full(const struct replica_mark_builder *builder);
 
-/* Adds a batch with its tx_count so far; replica_mark_count_batch() corrects that of the last one. */
+/* Adds a batch; replica_mark_count_batch() sets the last one's tx_count once it is known. */
 void replica_mark_add_batch(struct replica_mark_builder *builder,
 			    const struct replica_mark_batch *batch);
 void replica_mark_count_batch(struct replica_mark_builder *builder, uint32_t tx_count);

@@ -281,7 +281,7 @@ static void recover_start_lanes(struct replica *replica)
 	replica_lane_step(replica, &input);
 }
 
-/* Committed by the record, not yet marked: delivered again, if every block down to the mark is here. */
+/* Committed by the record, not yet marked: delivered again, if every block in between is here. */
 static bool recover_requeue(struct replica *replica, struct hs_block *block)
 {
 	struct hs_block *chain[REPLICA_RECOVER_BLOCKS_MAX];

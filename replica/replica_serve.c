@@ -174,8 +174,8 @@ static void serve_block(struct replica *replica, struct replica_serve_job *job,
 }
 
 /* An FC record: height u64, then an FC message. Own bytes, but decoded like anybody's. */
-static void serve_fc(struct replica *replica, struct replica_serve_job *job,
-		     const uint8_t *bytes, uint32_t byte_count)
+static void serve_fc(struct replica *replica, struct replica_serve_job *job, const uint8_t *bytes,
+		     uint32_t byte_count)
 {
 	const struct hs_config *config = &replica->config.consensus;
 	struct wire_message *message = &replica->message_in;

@@ -27,15 +27,15 @@
 #include "replica/replica_windows.h"
 
 enum {
-	REPLICA_PERSISTED_MAX = 512,   /* blocks whose BLOCK record is remembered */
+	REPLICA_PERSISTED_MAX = 512, /* blocks whose BLOCK record is remembered */
 	REPLICA_PAYLOADS_MAX = HS_BLOCKS_MAX,
-	REPLICA_RECENT_MIN = 4096,     /* receipts kept for resends; powers of two */
+	REPLICA_RECENT_MIN = 4096, /* receipts kept for resends; powers of two */
 	REPLICA_RECENT_MAX = 65536,
-	REPLICA_RECENT_WAYS = 8,       /* the oldest of a set gives way */
-	REPLICA_ADMITTED_MAX = 16384,  /* frames admitted a moment ago; a power of two */
+	REPLICA_RECENT_WAYS = 8,      /* the oldest of a set gives way */
+	REPLICA_ADMITTED_MAX = 16384, /* frames admitted a moment ago; a power of two */
 	REPLICA_SERVE_JOBS = 4,
 	REPLICA_SERVE_BYTES = WIRE_MESSAGE_BYTES_MAX - 16 * 1024, /* room for an FC and heads */
-	REPLICA_EVIDENCE_MAX = 256,    /* distinct pieces remembered */
+	REPLICA_EVIDENCE_MAX = 256,                               /* distinct pieces remembered */
 	REPLICA_RECOVER_BLOCKS_MAX = 384,
 	REPLICA_FCS_MAX = 64,
 	REPLICA_WINDOWS_PIECE_BYTES = 256 * 1024,
@@ -45,9 +45,9 @@ enum {
 enum replica_ticket {
 	REPLICA_TICKET_CORE = 1,
 	REPLICA_TICKET_LANE,
-	REPLICA_TICKET_BLOCK,    /* a committed block the core did not persist; low part: height */
-	REPLICA_TICKET_MARK,     /* low part: height */
-	REPLICA_TICKET_FC,       /* low part: height */
+	REPLICA_TICKET_BLOCK, /* a committed block the core did not persist; low part: height */
+	REPLICA_TICKET_MARK,  /* low part: height */
+	REPLICA_TICKET_FC,    /* low part: height */
 	REPLICA_TICKET_EVIDENCE,
 	REPLICA_TICKET_WINDOWS,
 	REPLICA_TICKET_DELIVERY, /* read of a batch */
@@ -116,7 +116,7 @@ struct replica_delivery {
 	uint64_t height; /* last delivered */
 	struct crypto_hash id;
 	struct hs_cut cut;
-	uint64_t transactions; /* ordered, ever */
+	uint64_t transactions;         /* ordered, ever */
 	struct replica_pending *queue; /* REPLICA_DELIVERY_MAX, heights in a row */
 	uint32_t first;
 	uint32_t count;
@@ -124,7 +124,7 @@ struct replica_delivery {
 
 	/* The block being delivered: lanes in rotation, then seq. */
 	bool is_started;
-	uint32_t turn; /* lanes done */
+	uint32_t turn;     /* lanes done */
 	uint64_t next_seq; /* in the lane in turn */
 	uint32_t index;    /* transactions of the block that count so far */
 	uint32_t dropped;
@@ -186,16 +186,16 @@ struct replica_serve_job {
 struct replica_catchup {
 	uint64_t claim[HS_REPLICAS_MAX]; /* committed heights as peers say */
 	uint32_t next_peer;
-	struct bitset asked;    /* peers that owe an answer, in time or late */
-	uint32_t asked_peer;    /* HS_REPLICA_NONE: no request out */
+	struct bitset asked; /* peers that owe an answer, in time or late */
+	uint32_t asked_peer; /* HS_REPLICA_NONE: no request out */
 	uint64_t asked_height;
 	uint64_t asked_ns;
-	uint64_t seen_height;   /* committed height at the last look */
+	uint64_t seen_height; /* committed height at the last look */
 	uint64_t looked_ns;
-	uint64_t status_ns;     /* last STATUS sent */
-	uint64_t status_height; /* ...and what it said */
+	uint64_t status_ns;                    /* last STATUS sent */
+	uint64_t status_height;                /* ...and what it said */
 	uint64_t answered_ns[HS_REPLICAS_MAX]; /* STATUS given to a peer that is behind */
-	uint64_t served_ns[HS_REPLICAS_MAX]; /* start of the peer's budget interval */
+	uint64_t served_ns[HS_REPLICAS_MAX];   /* start of the peer's budget interval */
 	uint32_t served[HS_REPLICAS_MAX];
 	struct replica_serve_job job[REPLICA_SERVE_JOBS];
 };
@@ -204,7 +204,7 @@ struct replica_show {
 	bool has[HS_REPLICAS_MAX];
 	struct hs_statement seen[HS_REPLICAS_MAX];
 	bool has_record;
-	struct hs_record record; /* ours, as last given to the store */
+	struct hs_record record;                 /* ours, as last given to the store */
 	uint64_t evidence[REPLICA_EVIDENCE_MAX]; /* keys of pieces stored */
 	uint32_t evidence_count;
 };
@@ -220,17 +220,17 @@ struct replica_recover {
 	uint64_t *stored_count;     /* per lane, ever */
 	struct hs_block *block;     /* ring of REPLICA_RECOVER_BLOCKS_MAX */
 	uint64_t *block_position;
-	uint64_t block_count; /* ever */
+	uint64_t block_count;                    /* ever */
 	struct replica_recover_batch_ref *batch; /* ring: batches to replay */
 	uint32_t batch_max;
 	uint64_t batch_first;
 	uint64_t batch_end;
-	uint64_t lost_height; /* the ring overflowed: a replay from at or below here is not possible */
-	uint32_t next_part;         /* of the block being read */
+	uint64_t lost_height; /* the ring overflowed: nothing at or below it can be replayed */
+	uint32_t next_part;   /* of the block being read */
 	uint64_t block_batches_end; /* `batch_end` after the last whole block */
 	bool wants_block;           /* the last marked block came long before its mark */
 	uint64_t wants_position;
-	uint32_t save_next;   /* piece expected next of the windows being loaded */
+	uint32_t save_next; /* piece expected next of the windows being loaded */
 	uint64_t save_height;
 	struct hs_record record;
 	bool has_record;
@@ -274,7 +274,7 @@ struct replica {
 	bool work_known;
 	bool work;
 	uint64_t work_qc_view; /* the certificate `work` was computed against */
-	bool refused; /* the last client frame, by the lanes */
+	bool refused;          /* the last client frame, by the lanes */
 
 	struct hs_cut scratch_cut;
 	struct hs_effects core_effects;
@@ -312,8 +312,7 @@ bool replica_core_settle(struct replica *replica);
 void replica_lane_step(struct replica *replica, struct lane_input *input);
 void replica_lane_message(struct replica *replica, struct wire_message *message,
 			  const struct replica_stamp *stamp);
-void replica_lane_cut(struct replica *replica, enum lane_input_kind kind,
-		      const struct hs_cut *cut);
+void replica_lane_cut(struct replica *replica, enum lane_input_kind kind, const struct hs_cut *cut);
 
 /* replica_blocks.c */
 void replica_blocks_asked(struct replica *replica, const struct crypto_hash *id, uint64_t ticket);
@@ -323,8 +322,7 @@ const struct replica_persisted *replica_blocks_find(const struct replica *replic
 						    const struct crypto_hash *id);
 void replica_blocks_delivered(struct replica *replica, uint64_t height,
 			      const struct crypto_hash *id, uint64_t position);
-const struct replica_block_entry *replica_blocks_at(const struct replica *replica,
-						    uint64_t height);
+const struct replica_block_entry *replica_blocks_at(const struct replica *replica, uint64_t height);
 const struct replica_block_entry *replica_blocks_by_id(const struct replica *replica,
 						       const struct crypto_hash *id);
 void replica_blocks_proof(struct replica *replica, const struct hs_fc *fc);
@@ -335,8 +333,8 @@ void replica_delivery_commit(struct replica *replica, const struct hs_block *blo
 /* True if a batch or block was delivered: there may be more. */
 bool replica_delivery_run(struct replica *replica);
 void replica_delivery_block_durable(struct replica *replica, uint64_t height, uint64_t position);
-void replica_delivery_read(struct replica *replica, uint64_t ticket, int code,
-			   const uint8_t *bytes, uint32_t byte_count);
+void replica_delivery_read(struct replica *replica, uint64_t ticket, int code, const uint8_t *bytes,
+			   uint32_t byte_count);
 void replica_delivery_mark_durable(struct replica *replica, uint64_t height);
 /* True while so many committed blocks wait that no more may be committed. */
 bool replica_delivery_is_full(const struct replica *replica);

@@ -16,8 +16,8 @@ enum {
 struct window {
 	struct crypto_public_key client;
 	uint64_t base;
-	uint64_t as_of_height; /* of a loaded entry; 0 otherwise */
-	uint64_t word[WINDOW_WORDS]; /* bit of seq: seq mod 4096; zero outside [base, base + 4096) */
+	uint64_t as_of_height;       /* of a loaded entry; 0 otherwise */
+	uint64_t word[WINDOW_WORDS]; /* bit of seq: seq mod 4096; zero outside the window */
 };
 
 struct replica_windows {
@@ -226,8 +226,7 @@ static void windows_apply_skip(struct replica_windows *windows, const struct wir
 }
 
 uint32_t replica_windows_apply(struct replica_windows *windows, const struct wire_frame *frame,
-			       uint64_t height,
-			       uint8_t ret_outcome[WIRE_FRAME_TRANSACTIONS_MAX])
+			       uint64_t height, uint8_t ret_outcome[WIRE_FRAME_TRANSACTIONS_MAX])
 {
 	struct window *window;
 	uint32_t ordered = 0;
@@ -298,8 +297,7 @@ size_t replica_windows_save(const struct replica_windows *windows, uint64_t heig
 {
 	struct bytes_writer w = bytes_writer_of(ret_bytes, room);
 
-	while (*at < windows->count &&
-	       (size_t)(w.end - w.at) >= REPLICA_WINDOW_SAVED_BYTES_MAX)
+	while (*at < windows->count && (size_t)(w.end - w.at) >= REPLICA_WINDOW_SAVED_BYTES_MAX)
 		window_save(&windows->window[(*at)++], height, &w);
 	return bytes_written(&w);
 }

@@ -60,8 +60,7 @@ int replica_windows_init(void *memory, size_t memory_bytes, uint32_t clients_max
  * transaction. Returns how many count. A SKIP frame has no transactions: returns 0.
  */
 uint32_t replica_windows_apply(struct replica_windows *windows, const struct wire_frame *frame,
-			       uint64_t height,
-			       uint8_t ret_outcome[WIRE_FRAME_TRANSACTIONS_MAX]);
+			       uint64_t height, uint8_t ret_outcome[WIRE_FRAME_TRANSACTIONS_MAX]);
 
 /* The same question without a trace: what admission tells a client before ordering. */
 uint32_t replica_windows_judge(const struct replica_windows *windows,

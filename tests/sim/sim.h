@@ -34,12 +34,12 @@ enum {
 
 struct sim_options {
 	uint64_t seed;
-	uint32_t n;       /* 0: drawn */
-	uint32_t blocks;  /* chaos ends at this height at the latest; 0: drawn */
+	uint32_t n;        /* 0: drawn */
+	uint32_t blocks;   /* chaos ends at this height at the latest; 0: drawn */
 	uint64_t chaos_ns; /* 0: drawn */
 	bool is_verbose;
-	bool is_calm;     /* no faults at all */
-	bool is_lag;      /* one replica is down during the whole chaos phase */
+	bool is_calm;       /* no faults at all */
+	bool is_lag;        /* one replica is down during the whole chaos phase */
 	bool is_lying_disk; /* canary: a disk that lies must be reported */
 };
 
@@ -75,8 +75,8 @@ struct sim_knobs {
 	uint32_t receipt_loss_ppm;
 	uint32_t bad_ppm;
 	uint32_t skip_ppm;
-	uint32_t twice_ppm; /* frame sent to two replicas at once */
-	uint32_t hasty_ppm; /* frame that expires very soon */
+	uint32_t twice_ppm;  /* frame sent to two replicas at once */
+	uint32_t hasty_ppm;  /* frame that expires very soon */
 	uint32_t greedy_ppm; /* frame with numbers ahead of the window */
 	/* lanes */
 	uint32_t window_batches;
@@ -315,8 +315,7 @@ void sim_check_final(struct sim *sim, struct sim_node *node, uint64_t height, ui
 void sim_check_scanned(struct sim *sim, struct sim_node *node, uint16_t kind, const void *bytes,
 		       size_t count);
 void sim_check_restart(struct sim *sim, struct sim_node *node);
-void sim_check_dropped(struct sim *sim, struct sim_node *node,
-		       const struct replica_effect *effect);
+void sim_check_dropped(struct sim *sim, struct sim_node *node, const struct replica_effect *effect);
 /* What was sent and dropped so far, for a run that is stuck. */
 void sim_check_print(const struct sim *sim);
 void sim_check_end(struct sim *sim);

@@ -13,7 +13,8 @@
 
 static uint32_t hash_slot(const struct crypto_hash *hash, uint32_t mask)
 {
-	return ((uint32_t)hash->b[0] | (uint32_t)hash->b[1] << 8 | (uint32_t)hash->b[2] << 16) & mask;
+	return ((uint32_t)hash->b[0] | (uint32_t)hash->b[1] << 8 | (uint32_t)hash->b[2] << 16) &
+	       mask;
 }
 
 struct check_block *check_block_find(struct sim_check *check, const struct crypto_hash *id)
@@ -154,8 +155,8 @@ static void say_once(struct sim *sim, uint32_t author, enum hs_message_kind kind
 		check->statements[at].key = key;
 		check->statements[at].content = *content;
 	} else if (!crypto_hash_equal(&check->statements[at].content, content)) {
-		sim_fail(sim, "replica %u signed two messages of kind %d in view %llu", author, kind,
-			 (unsigned long long)view);
+		sim_fail(sim, "replica %u signed two messages of kind %d in view %llu", author,
+			 kind, (unsigned long long)view);
 	}
 }
 
@@ -173,8 +174,8 @@ static void want_durable_block(struct sim *sim, const struct sim_node *node,
 			continue;
 		batch = check_batch_find(sim->check, &block->cut[lane].digest);
 		if (!batch->is_used || !(batch->durable >> node->id & 1))
-			sim_fail(sim, "replica %u: %s before lane %u is durable up to %llu", node->id,
-				 what, lane, (unsigned long long)block->cut[lane].seq);
+			sim_fail(sim, "replica %u: %s before lane %u is durable up to %llu",
+				 node->id, what, lane, (unsigned long long)block->cut[lane].seq);
 	}
 }
 
@@ -253,7 +254,8 @@ static void check_timeout(struct sim *sim, const struct sim_node *node,
 	if (timeout->author != node->id)
 		return;
 	if (is_new && committed <= timeout->view && timeout->qc_view < committed)
-		sim_fail(sim, "replica %u: TIMEOUT of view %llu hides the certificate it committed on",
+		sim_fail(sim,
+			 "replica %u: TIMEOUT of view %llu hides the certificate it committed on",
 			 node->id, (unsigned long long)timeout->view);
 	if (node->durable.last_timeout_view < timeout->view)
 		sim_fail(sim, "replica %u: TIMEOUT of view %llu before its record is durable",
@@ -268,7 +270,8 @@ static void check_timeout(struct sim *sim, const struct sim_node *node,
 	}
 }
 
-static void check_propose(struct sim *sim, const struct sim_node *node, const struct hs_block *block)
+static void check_propose(struct sim *sim, const struct sim_node *node,
+			  const struct hs_block *block)
 {
 	bool is_new;
 
@@ -293,7 +296,8 @@ static void check_ackvec(struct sim *sim, const struct sim_node *node,
 
 			if (!batch->is_used || batch->seq != seq ||
 			    batch->lane != ackvec->lane[i] || !(batch->durable & bit))
-				sim_fail(sim, "replica %u claims batch %llu of lane %u: not durable",
+				sim_fail(sim,
+					 "replica %u claims batch %llu of lane %u: not durable",
 					 node->id, (unsigned long long)seq, ackvec->lane[i]);
 			if (batch->chained & bit)
 				break;
@@ -328,8 +332,8 @@ void sim_check_send(struct sim *sim, struct sim_node *node, const uint8_t *bytes
 	sim->check->messages[message->kind % 64]++;
 	code = wire_verify_message(sim->check->verifier, message);
 	if (code < 0)
-		sim_fail(sim, "replica %u sends a message of kind %d that does not verify", node->id,
-			 message->kind);
+		sim_fail(sim, "replica %u sends a message of kind %d that does not verify",
+			 node->id, message->kind);
 	switch (message->kind) {
 	case WIRE_PROPOSE:
 		check_propose(sim, node, &message->u.core.u.propose);
@@ -363,16 +367,15 @@ static void learn_batch(struct sim *sim, struct sim_append *append)
 	struct lane_record record;
 	struct check_batch *batch;
 
-	if (lane_record_open(append->bytes, append->byte_count, &sim->validators.chain_id, &record) <
-	    0)
+	if (lane_record_open(append->bytes, append->byte_count, &sim->validators.chain_id,
+			     &record) < 0)
 		sim_fail(sim, "a BATCH record does not open");
 	append->id = record.header.digest;
 	batch = check_batch_find(sim->check, &append->id);
 	if (batch->is_used)
 		return;
 	ensure(sim->check->batch_count < CHECK_BATCHES_MAX * 3 / 4);
-	sim->check->batch_slot[sim->check->batch_count++] =
-		(uint32_t)(batch - sim->check->batches);
+	sim->check->batch_slot[sim->check->batch_count++] = (uint32_t)(batch - sim->check->batches);
 	batch->is_used = true;
 	batch->digest = record.header.digest;
 	batch->prev_digest = record.header.prev_digest;
@@ -479,12 +482,14 @@ void sim_check_restart(struct sim *sim, struct sim_node *node)
 		batch->durable |= batch->seen & bit;
 		batch->seen &= ~bit;
 	}
-	if (node->has_durable && (node->scanned.last_vote_view < node->durable.last_vote_view ||
-				  node->scanned.last_timeout_view < node->durable.last_timeout_view ||
-				  node->scanned.last_commit_view < node->durable.last_commit_view ||
-				  node->scanned.last_proposed_view < node->durable.last_proposed_view ||
-				  node->scanned.high_qc.view < node->durable.high_qc.view))
-		sim_fail(sim, "replica %u: its safety record is older than one it was told is durable",
+	if (node->has_durable &&
+	    (node->scanned.last_vote_view < node->durable.last_vote_view ||
+	     node->scanned.last_timeout_view < node->durable.last_timeout_view ||
+	     node->scanned.last_commit_view < node->durable.last_commit_view ||
+	     node->scanned.last_proposed_view < node->durable.last_proposed_view ||
+	     node->scanned.high_qc.view < node->durable.high_qc.view))
+		sim_fail(sim,
+			 "replica %u: its safety record is older than one it was told is durable",
 			 node->id);
 	node->durable = node->scanned;
 	node->has_durable = true;

@@ -1,4 +1,6 @@
-/* sim_check: what the observer remembers; for sim_check*.c only. */
+/*
+ * sim_check: what the observer remembers; for sim_check*.c only.
+ */
 #ifndef QUORATE_TESTS_SIM_SIM_CHECK_H
 #define QUORATE_TESTS_SIM_SIM_CHECK_H
 
@@ -23,7 +25,7 @@ struct check_block {
 	uint64_t height;
 	uint64_t justify_view;
 	struct hs_cut_entry cut[SIM_NODES_MAX];
-	uint32_t votes;   /* replicas, as bits */
+	uint32_t votes; /* replicas, as bits */
 	uint32_t commits;
 	uint32_t durable; /* replicas whose ticket for it was done */
 	uint32_t seen;    /* ...and whose last recovery found it */
@@ -57,7 +59,7 @@ struct check_transaction {
 };
 
 struct check_client {
-	uint64_t base; /* naive: lowest number not taken */
+	uint64_t base;                          /* naive: lowest number not taken */
 	struct check_transaction *transactions; /* CHECK_SEQ_MAX */
 };
 

@@ -87,8 +87,8 @@ static void order_transaction(struct sim *sim, const struct wire_frame *frame, u
 
 	if (transaction->height > 0)
 		sim_fail(sim, "transaction %llu ordered twice", (unsigned long long)seq);
-	if (transaction->receipt_height > 0 && (transaction->receipt_height != height ||
-						transaction->receipt_index != index))
+	if (transaction->receipt_height > 0 &&
+	    (transaction->receipt_height != height || transaction->receipt_index != index))
 		sim_fail(sim, "transaction %llu ordered elsewhere than its receipt says",
 			 (unsigned long long)seq);
 	transaction->height = height;
@@ -130,7 +130,8 @@ static uint32_t order_frame(struct sim *sim, const struct replica_mark *mark, ui
 		enum replica_outcome right = naive_outcome(sim, frame, seq, mark->height);
 
 		if (said != right)
-			sim_fail(sim, "height %llu: number %llu marked %d, the naive window says %d",
+			sim_fail(sim,
+				 "height %llu: number %llu marked %d, the naive window says %d",
 				 (unsigned long long)mark->height, (unsigned long long)seq, said,
 				 right);
 		if (said == REPLICA_OUTCOME_ORDERED)
@@ -318,8 +319,8 @@ void sim_check_final(struct sim *sim, struct sim_node *node, uint64_t height, ui
 	const struct check_height *known = height_of(sim->check, height);
 
 	if (node->marked_height < height)
-		sim_fail(sim, "replica %u: FINAL of height %llu before its mark is durable", node->id,
-			 (unsigned long long)height);
+		sim_fail(sim, "replica %u: FINAL of height %llu before its mark is durable",
+			 node->id, (unsigned long long)height);
 	if (!known->is_known || known->tx_base != tx_base || known->tx_count != tx_count)
 		sim_fail(sim, "replica %u: FINAL of height %llu with other counts", node->id,
 			 (unsigned long long)height);

@@ -352,8 +352,7 @@ static void carry_sign(struct sim *sim, struct sim_node *node, const struct repl
 	later(sim, node, SIM_EVENT_SIGNED, prng_below(&sim->prng, sim->knobs.sign_ns + 1), job);
 }
 
-static void carry_check(struct sim *sim, struct sim_node *node,
-			const struct replica_effect *effect)
+static void carry_check(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
 {
 	size_t bytes = effect->u.commits.count * sizeof(struct hs_commit);
 	struct checked_job *job = malloc(sizeof(*job) + bytes);
@@ -363,7 +362,8 @@ static void carry_check(struct sim *sim, struct sim_node *node,
 	job->block_id = effect->u.commits.block_id;
 	job->count = effect->u.commits.count;
 	memcpy(job->commits, effect->u.commits.commits, bytes);
-	later(sim, node, SIM_EVENT_CHECKED, prng_below(&sim->prng, 4 * sim->knobs.sign_ns + 1), job);
+	later(sim, node, SIM_EVENT_CHECKED, prng_below(&sim->prng, 4 * sim->knobs.sign_ns + 1),
+	      job);
 }
 
 static void carry_out(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
@@ -434,8 +434,8 @@ static void on_packet(struct sim *sim, struct sim_node *node, const struct sim_e
 	const struct sim_packet *packet = event->pointer;
 	struct replica_input input = { .kind = REPLICA_INPUT_PEER };
 	struct replica_verified verified;
-	int code = replica_gate_peer(node->gate, event->from, packet->bytes, packet->count,
-				     &verified);
+	int code =
+		replica_gate_peer(node->gate, event->from, packet->bytes, packet->count, &verified);
 
 	if (code < 0)
 		sim_fail(sim, "gate of %u refuses a message of %u, kind %u: %s", node->id,

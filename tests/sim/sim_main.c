@@ -13,7 +13,7 @@ struct arguments {
 	struct sim_options options;
 	uint64_t first;
 	uint64_t count;
-	const char *file; /* of seeds, one a line */
+	const char *file;    /* of seeds, one a line */
 	uint64_t cpu_ms_max; /* stop drawing seeds after this much processor time; 0: no limit */
 	bool is_json;
 	bool is_twice;
@@ -92,17 +92,16 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 	       arguments->options.n != 3;
 }
 
-static void print(const struct arguments *arguments, uint64_t seed,
-		  const struct sim_result *result)
+static void print(const struct arguments *arguments, uint64_t seed, const struct sim_result *result)
 {
-	const char *format =
-		arguments->is_json ?
-			"{\"seed\":%" PRIu64 ",\"trace\":\"%016" PRIx64 "\",\"height\":%" PRIu64
-			",\"transactions\":%" PRIu64 ",\"events\":%" PRIu64 ",\"crashes\":%" PRIu64
-			",\"virtual_ms\":%" PRIu64 "}\n" :
-			"seed %" PRIu64 "  trace %016" PRIx64 "  height %" PRIu64
-			"  transactions %" PRIu64 "  events %" PRIu64 "  crashes %" PRIu64
-			"  virtual %" PRIu64 " ms\n";
+	const char *format = arguments->is_json ?
+				     "{\"seed\":%" PRIu64 ",\"trace\":\"%016" PRIx64
+				     "\",\"height\":%" PRIu64 ",\"transactions\":%" PRIu64
+				     ",\"events\":%" PRIu64 ",\"crashes\":%" PRIu64
+				     ",\"virtual_ms\":%" PRIu64 "}\n" :
+				     "seed %" PRIu64 "  trace %016" PRIx64 "  height %" PRIu64
+				     "  transactions %" PRIu64 "  events %" PRIu64
+				     "  crashes %" PRIu64 "  virtual %" PRIu64 " ms\n";
 
 	if (!arguments->is_quiet)
 		printf(format, seed, result->trace, result->height, result->transactions,

@@ -167,8 +167,7 @@ static void submit_reads(struct sim *sim, struct sim_node *node)
 	}
 }
 
-static void on_append_done(struct sim *sim, struct sim_node *node,
-			   const struct blocklog_done *done)
+static void on_append_done(struct sim *sim, struct sim_node *node, const struct blocklog_done *done)
 {
 	struct sim_append_queue *queue = &node->appends[done->log];
 	struct replica_input input = { .kind = REPLICA_INPUT_PERSISTED };

@@ -136,14 +136,16 @@ void sim_swarm_print(const struct sim *sim)
 
 	printf("n %u, blocks %u, chaos %" PRIu64 " ms, %s\n", knobs->n, knobs->blocks,
 	       knobs->chaos_ns / UNITS_NS_PER_MS, knobs->is_ed25519 ? "Ed25519" : "keyed hash");
-	printf("links: delay %" PRIu64 "+%" PRIu64 " us, loss %u, duplicate %u, late %u ppm (%" PRIu64
-	       " ms), partition every %" PRIu64 " ms for %" PRIu64 " ms\n",
+	printf("links: delay %" PRIu64 "+%" PRIu64
+	       " us, loss %u, duplicate %u, late %u ppm (%" PRIu64 " ms), partition every %" PRIu64
+	       " ms for %" PRIu64 " ms\n",
 	       knobs->delay_min_ns / UNITS_NS_PER_US, knobs->delay_mean_ns / UNITS_NS_PER_US,
 	       knobs->loss_ppm, knobs->duplicate_ppm, knobs->late_ppm,
 	       knobs->late_ns / UNITS_NS_PER_MS, knobs->partition_every_ns / UNITS_NS_PER_MS,
 	       knobs->partition_ns / UNITS_NS_PER_MS);
-	printf("crash every %" PRIu64 " ms for %" PRIu64 " ms, power %u, all %u ppm, broken %u; disk %" PRIu64
-	       "+%" PRIu64 " us; sign %" PRIu64 " us, skew %" PRIu64 " ms\n",
+	printf("crash every %" PRIu64 " ms for %" PRIu64
+	       " ms, power %u, all %u ppm, broken %u; disk %" PRIu64 "+%" PRIu64
+	       " us; sign %" PRIu64 " us, skew %" PRIu64 " ms\n",
 	       knobs->crash_every_ns / UNITS_NS_PER_MS, knobs->down_ns / UNITS_NS_PER_MS,
 	       knobs->power_cut_ppm, knobs->all_down_ppm, knobs->broken_max,
 	       knobs->disk.write_ns / UNITS_NS_PER_US, knobs->disk.jitter_ns / UNITS_NS_PER_US,

@@ -13,7 +13,7 @@ enum {
 	CLIENT_FRAMES_MAX = 64, /* outstanding */
 	EXPIRES_USUAL = 4000,
 	CLIENT_AHEAD_MAX = REPLICA_WINDOW_BITS - 200, /* a client keeps its numbers in the window */
-	CALM_WORK_BUNDLES = 3, /* a client's bundles after healing */
+	CALM_WORK_BUNDLES = 3,                        /* a client's bundles after healing */
 };
 
 struct draft {
@@ -52,8 +52,8 @@ static void submit(struct sim *sim, uint32_t client, const uint8_t *bytes, uint3
 		.node = (uint32_t)prng_below(&sim->prng, sim->knobs.n),
 		.from = client,
 	};
-	uint64_t delay_ns = sim->knobs.delay_min_ns +
-			    prng_below(&sim->prng, sim->knobs.delay_mean_ns + 1);
+	uint64_t delay_ns =
+		sim->knobs.delay_min_ns + prng_below(&sim->prng, sim->knobs.delay_mean_ns + 1);
 
 	event.incarnation = sim->nodes[event.node].incarnation;
 	if (!sim->nodes[event.node].is_up ||
@@ -241,8 +241,8 @@ static void send_bundle(struct sim *sim, uint32_t client)
 	depth = wire_seal_depth(frames);
 	for (uint32_t i = 0; i < frames; i++) {
 		counts[i] = 1 + (uint32_t)prng_below(&sim->prng, SIM_FRAME_TRANSACTIONS_MAX);
-		draft_frame(sim, client, WIRE_FRAME_TRANSACTIONS, self->next_seq, counts[i], expires,
-			    depth, &drafts[i]);
+		draft_frame(sim, client, WIRE_FRAME_TRANSACTIONS, self->next_seq, counts[i],
+			    expires, depth, &drafts[i]);
 		self->next_seq += counts[i];
 	}
 	seal(sim, client, drafts, frames, lengths);

@@ -1,4 +1,8 @@
-/* One replica alone orders, says so, and comes back: replica.c and its siblings, n = 1. */
+/*
+ * One replica alone orders, says so, and comes back, n = 1: replica.c, replica_init.c,
+ * replica_core.c, replica_lanes.c, replica_delivery.c, replica_admission.c, replica_blocks.c,
+ * replica_saving.c, replica_recover.c.
+ */
 
 #include "base/err.h"
 #include "base/units.h"

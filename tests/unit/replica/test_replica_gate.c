@@ -148,11 +148,9 @@ static void a_statement_shown_must_carry_our_signature(void)
 	statement->kind = HS_MESSAGE_VOTE;
 	statement->view = 9;
 	statement->block_id = world.genesis_id;
-	wire_world_sign(&world, HS_MESSAGE_VOTE, 2, 9, &world.genesis_id, 0,
-			&statement->signature);
+	wire_world_sign(&world, HS_MESSAGE_VOTE, 2, 9, &world.genesis_id, 0, &statement->signature);
 	UNIT_CHECK(hear(2) == ERR_SIGNATURE);
-	wire_world_sign(&world, HS_MESSAGE_VOTE, 1, 9, &world.genesis_id, 0,
-			&statement->signature);
+	wire_world_sign(&world, HS_MESSAGE_VOTE, 1, 9, &world.genesis_id, 0, &statement->signature);
 	UNIT_EQUAL(hear(2), 0);
 }
 

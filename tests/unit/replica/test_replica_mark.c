@@ -17,8 +17,12 @@ static struct replica_mark_builder builder;
 static void begin(void)
 {
 	builder = (struct replica_mark_builder){
-		.mark = { .height = 9, .block_position = 640, .view = 11, .time_ns = 12,
-			  .tx_base = 1000, .index_base = 3 },
+		.mark = { .height = 9,
+			  .block_position = 640,
+			  .view = 11,
+			  .time_ns = 12,
+			  .tx_base = 1000,
+			  .index_base = 3 },
 		.batch_bytes = batch_bytes,
 		.exception_bytes = exception_bytes,
 	};
