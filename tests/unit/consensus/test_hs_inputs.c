@@ -29,6 +29,17 @@ static const struct hs_evidence *evidence(void)
 	return effect ? &effect->u.evidence : NULL;
 }
 
+/* Both halves of evidence can be checked by anybody: author 3, view 1. */
+static void check_signed(const struct hs_statement *statement, enum hs_message_kind kind,
+			 const struct crypto_hash *block_id)
+{
+	struct crypto_signature expected = hs_make_signed(&bench->config, kind, 3, 1, block_id, 0);
+
+	UNIT_EQUAL(statement->kind, kind);
+	UNIT_EQUAL(statement->view, 1);
+	UNIT_CHECK(memcmp(&statement->signature, &expected, sizeof(expected)) == 0);
+}
+
 static void votes_before_the_proposal_are_kept(void)
 {
 	set_up();
@@ -214,6 +225,8 @@ static void two_votes_of_one_view_are_evidence_once(void)
 	UNIT_EQUAL(evidence()->kind, HS_EVIDENCE_TWO_VOTES);
 	UNIT_EQUAL(evidence()->author, 3);
 	UNIT_CHECK(crypto_hash_equal(&evidence()->first.block_id, &chain[1].id));
+	check_signed(&evidence()->first, HS_MESSAGE_VOTE, &chain[1].id);
+	check_signed(&evidence()->second, HS_MESSAGE_VOTE, &other.id);
 	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EQUIVOCATION));
 	hs_bench_vote(bench, 3, 1, &other.id);
 	UNIT_CHECK(evidence() == NULL);
@@ -229,6 +242,8 @@ static void two_commits_of_one_view_are_evidence(void)
 	hs_bench_commit(bench, 3, 1, &other.id);
 	UNIT_REQUIRE(evidence() != NULL);
 	UNIT_EQUAL(evidence()->kind, HS_EVIDENCE_TWO_COMMITS);
+	check_signed(&evidence()->first, HS_MESSAGE_COMMIT, &chain[1].id);
+	check_signed(&evidence()->second, HS_MESSAGE_COMMIT, &other.id);
 	hs_bench_stop(bench);
 }
 
@@ -245,6 +260,19 @@ static void commit_and_ignorant_timeout_are_evidence_in_either_order(void)
 	hs_bench_commit(bench, 2, 1, &chain[1].id);
 	UNIT_REQUIRE(evidence() != NULL);
 	UNIT_EQUAL(evidence()->author, 2);
+	hs_bench_stop(bench);
+}
+
+static void a_refused_proposal_that_comes_twice_is_no_evidence(void)
+{
+	set_up();
+	chain[1].header.time_ns = genesis.header.time_ns;
+	hs_make_block_again(&bench->config, &chain[1]);
+	for (uint32_t i = 0; i < 4; i++) {
+		hs_bench_propose(bench, &chain[1]);
+		UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_TIME));
+	}
+	UNIT_EQUAL(hs_bench_logged(bench, "evidence"), 0);
 	hs_bench_stop(bench);
 }
 
@@ -278,4 +306,5 @@ UNIT_SUITE("hs_inputs", UNIT_TEST(votes_before_the_proposal_are_kept),
 	   UNIT_TEST(two_votes_of_one_view_are_evidence_once),
 	   UNIT_TEST(two_commits_of_one_view_are_evidence),
 	   UNIT_TEST(commit_and_ignorant_timeout_are_evidence_in_either_order),
+	   UNIT_TEST(a_refused_proposal_that_comes_twice_is_no_evidence),
 	   UNIT_TEST(what_an_honest_replica_says_is_no_evidence))

@@ -294,6 +294,19 @@ static void commit_vote_waits_for_qc_block_and_payload(void)
 	hs_bench_stop(bench);
 }
 
+static void commit_vote_waits_for_the_payload_when_all_else_is_there(void)
+{
+	set_up();
+	hs_bench_propose(bench, &one);
+	hs_bench_qc(bench, 1, &one.id);
+	hs_bench_answer(bench, HS_EFFECT_PERSIST_BLOCK);
+	hs_bench_wait(bench, 2000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "sign request"), 0);
+	hs_bench_answer(bench, HS_EFFECT_WANT_PAYLOAD);
+	UNIT_EQUAL(hs_bench_logged(bench, "sign request"), 1);
+	hs_bench_stop(bench);
+}
+
 static void no_commit_vote_without_a_qc(void)
 {
 	set_up();
@@ -422,6 +435,7 @@ UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signatu
 	   UNIT_TEST(a_proposal_waits_for_its_unknown_parent),
 	   UNIT_TEST(a_fetched_block_is_never_voted_for),
 	   UNIT_TEST(commit_vote_waits_for_qc_block_and_payload),
+	   UNIT_TEST(commit_vote_waits_for_the_payload_when_all_else_is_there),
 	   UNIT_TEST(no_commit_vote_without_a_qc),
 	   UNIT_TEST(no_commit_vote_after_a_timeout_of_the_same_view),
 	   UNIT_TEST(no_commit_vote_after_a_timeout_of_a_later_view),
