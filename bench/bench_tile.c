@@ -27,6 +27,7 @@ struct tile {
 	uint64_t progress_ns;
 	struct queue under_way[PATIENCE_MAX]; /* by tries, then by time of sending */
 	struct queue held;      /* due, but outside their client's window */
+	uint32_t subscribed[BENCH_NODES_MAX]; /* clients subscribed at each node, in their order */
 };
 
 static size_t tile_footprint(const void *setup)
@@ -92,16 +93,8 @@ static uint32_t node_for(const struct tile *self, uint64_t frame, uint32_t try)
 	return node;
 }
 
-static bool send_frame(struct tile *self, uint64_t index, uint64_t now_ns)
+static bool send_message(struct tile *self, uint32_t node, const struct wire_client_message *message)
 {
-	struct bench_frame *frame = frame_at(self, index);
-	uint32_t node = node_for(self, index, frame->tries);
-	struct wire_client_message message = {
-		.kind = WIRE_CLIENT_SUBMIT,
-		.request = (uint32_t)index,
-		.u.submit = { .frame = self->io.load->bytes + frame->offset,
-			      .frame_bytes = frame->byte_count },
-	};
 	struct bitset to = { { 0, 0 } };
 	struct dp_tile_net_send send;
 	uint8_t *room;
@@ -112,9 +105,25 @@ static bool send_frame(struct tile *self, uint64_t index, uint64_t now_ns)
 				      WIRE_CLIENT_BYTES_MAX, &send);
 	if (!room)
 		return false;
-	count = wire_client_encode(&message, room, WIRE_CLIENT_BYTES_MAX);
+	count = wire_client_encode(message, room, WIRE_CLIENT_BYTES_MAX);
 	ensure(count > 0);
 	dp_tile_net_commit(&send, (uint32_t)count);
+	return true;
+}
+
+static bool send_frame(struct tile *self, uint64_t index, uint64_t now_ns)
+{
+	struct bench_frame *frame = frame_at(self, index);
+	uint32_t node = node_for(self, index, frame->tries);
+	struct wire_client_message message = {
+		.kind = WIRE_CLIENT_SUBMIT,
+		.request = (uint32_t)index,
+		.u.submit = { .frame = self->io.load->bytes + frame->offset,
+			      .frame_bytes = frame->byte_count },
+	};
+
+	if (!send_message(self, node, &message))
+		return false;
 	frame->sent_ns = now_ns;
 	frame->state = BENCH_FRAME_SENT;
 	if (frame->tries < TRIES_MAX)
@@ -140,6 +149,46 @@ static uint32_t send_due(struct tile *self, uint64_t now_ns)
 		sent++;
 	}
 	return sent;
+}
+
+/* Every client's receipts are wanted from every node; anew after a session was lost. */
+static uint32_t subscribe(struct tile *self)
+{
+	uint32_t sent = 0;
+
+	for (uint32_t node = 0; node < self->io.node_count; node++) {
+		while (sent < SEND_BURST && self->subscribed[node] < self->io.load->config.clients &&
+		       bitset_has(&self->result.up, self->io.replica[node])) {
+			struct wire_client_message message = {
+				.kind = WIRE_CLIENT_SUBSCRIBE,
+				.u.subscribe =
+					self->io.load->key[self->subscribed[node]].public_key,
+			};
+
+			if (!send_message(self, node, &message))
+				return sent;
+			self->subscribed[node]++;
+			sent++;
+		}
+	}
+	return sent;
+}
+
+static bool is_subscribed(const struct tile *self)
+{
+	for (uint32_t node = 0; node < self->io.node_count; node++)
+		if (bitset_has(&self->result.up, self->io.replica[node]) &&
+		    self->subscribed[node] < self->io.load->config.clients)
+			return false;
+	return true;
+}
+
+static void on_peer_up(struct tile *self, uint32_t replica)
+{
+	bitset_add(&self->result.up, replica);
+	for (uint32_t node = 0; node < self->io.node_count; node++)
+		if (self->io.replica[node] == replica)
+			self->subscribed[node] = 0;
 }
 
 /* Frames whose window has opened; the queue is walked once. */
@@ -283,7 +332,7 @@ static uint32_t take(struct tile *self, struct dp_ring *ring, uint64_t now_ns)
 
 	while (taken < TAKE_BURST && (bytes = dp_ring_peek(ring, &header)) != NULL) {
 		if (header->kind == DP_NET_PEER_UP)
-			bitset_add(&self->result.up, header->source);
+			on_peer_up(self, header->source);
 		else if (header->kind == DP_NET_PEER_DOWN)
 			bitset_remove(&self->result.up, header->source);
 		else if (header->kind == DP_NET_PEER_MESSAGE)
@@ -324,7 +373,8 @@ static uint32_t tile_on_turn(void *memory, uint64_t now_ns)
 		self->begun_ns = now_ns;
 	for (int i = 0; i < 3; i++)
 		work += take(self, self->io.from_net[i], now_ns);
-	if (self->result.start_ns == 0 && may_start(self, now_ns)) {
+	work += subscribe(self);
+	if (self->result.start_ns == 0 && may_start(self, now_ns) && is_subscribed(self)) {
 		self->result.start_ns = now_ns;
 		self->last_final_ns = now_ns;
 	}

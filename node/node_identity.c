@@ -64,9 +64,10 @@ static int load_key(const char *path, const char *what, uint8_t ret_seed[CRYPTO_
 			      "%s %s: must be a plain file of this user with mode 0600; "
 			      "chmod 600 it, and chown it if needed", what, path);
 	if (code == -ENOENT)
-		return refuse(ret_reason, code, "%s %s: does not exist; make it with quorate keygen",
+		return refuse(ret_reason, code, "%s %s: does not exist; make it with quorate init",
 			      what, path);
-	return refuse(ret_reason, code, "%s %s: %s", what, path, err_text(code));
+	return refuse(ret_reason, code, "%s %s: %s; it must be the file quorate init wrote", what,
+		      path, err_text(code));
 }
 
 static int load_keys(const struct node_config *config, struct node_identity *identity,

@@ -1,5 +1,6 @@
 /* quorated: reads its configuration, builds one node, runs it until it is told to stop. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum {
 	EXIT_GOOD = 0,
 	EXIT_FAILED = 1,   /* stopped by an error while running */
 	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,   /* configuration, genesis or keys */
+	EXIT_CONFIG = 3,   /* configuration, genesis, keys, modes of files */
 	EXIT_BUSY = 4,     /* another process has the store, the sockets or the ports */
 	EXIT_STORE = 5,    /* the store is missing, foreign, newer or damaged */
 	EXIT_RESOURCE = 6, /* memory, ports, permissions of the system */
@@ -32,8 +33,8 @@ static const char help[] =
 	"  --topology           tiles and rings of a node\n"
 	"\n"
 	"SIGTERM or SIGINT stop the node in order; kill -9 at any moment is safe.\n"
-	"exit codes: 0 stopped in order, 1 failed while running, 2 usage, 3 configuration or\n"
-	"keys, 4 busy, 5 store, 6 memory, ports or permissions\n";
+	"exit codes: 0 stopped in order, 1 failed while running, 2 usage, 3 configuration,\n"
+	"genesis, keys or their modes, 4 busy, 5 store, 6 memory, ports or what the system refuses\n";
 
 static struct node node; /* large, and the only one */
 
@@ -60,6 +61,10 @@ static int exit_code_of(int code)
 	case ERR_KEY:
 	case ERR_PERMISSION:
 	case ERR_FORMAT:
+	case ERR_TRUNCATED:
+	case -ENOENT: /* the configuration names what is not there */
+	case -ENOTDIR:
+	case -EISDIR:
 		return EXIT_CONFIG;
 	case ERR_BUSY:
 		return EXIT_BUSY;
@@ -112,6 +117,9 @@ static int run(const char *path)
 		node_close(&node);
 		return exit_code_of(code);
 	}
+	node_log("store open: %llu records, %llu torn bytes cut, %s",
+		 (unsigned long long)node.recovered_records, (unsigned long long)node.torn_bytes,
+		 blocklog_dev_info(node.dev)->description);
 	node_log("node %u of %u on chain %s runs: %s cores, %u ports", node.identity.id,
 		 node.identity.genesis.member_count, node.identity.genesis.name,
 		 config.cores_mode == NODE_CORES_SHARED ? "shared" : "spread", config.port_count);

@@ -187,6 +187,8 @@ void node_close(struct node *node)
 	for (uint32_t i = 0; i < NODE_TILE_COUNT; i++)
 		if (node->tile_is_set_up[i] && node_tiles[i].tile->fini)
 			node_tiles[i].tile->fini(node->tile_memory[i]);
+	for (uint32_t i = 0; !node->tile_is_set_up[NODE_TILE_NET] && i < node->ports_open; i++)
+		dp_port_close(&node->port[i]);
 	if (node->bell_is_open)
 		dp_bell_close(&node->bell);
 	if (node->env_started) {

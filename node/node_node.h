@@ -53,6 +53,7 @@ struct node {
 	struct replica_gate *gate;
 	struct node_reader *reader;
 	uint64_t recovered_records;
+	uint64_t torn_bytes; /* cut off the logs' ends at open */
 
 	struct wire_party party;
 	struct dp_port port[NODE_PORTS_MAX];

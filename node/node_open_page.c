@@ -80,15 +80,16 @@ int node_open_page(struct node *node)
 	int code;
 
 	if (mkdir(node->config.run_dir, 0750) < 0 && errno != EEXIST)
-		return node_fail(node, -errno, "run_dir %s: %s", node->config.run_dir,
-				 strerror(errno));
+		return node_fail(node, -errno, "run_dir %s: %s; make the directory it lies in",
+				 node->config.run_dir, strerror(errno));
 	code = ctl_socket_open(node->config.run_dir, &node->control);
 	if (code == ERR_BUSY)
 		return node_fail(node, code, "run_dir %s: another node runs there; stop it first",
 				 node->config.run_dir);
 	if (code < 0)
-		return node_fail(node, code, "control socket in %s: %s", node->config.run_dir,
-				 err_text(code));
+		return node_fail(node, code,
+				 "run_dir %s: %s; it must be a directory this user may write to",
+				 node->config.run_dir, err_text(code));
 	node->control_is_open = true;
 	code = ctl_shm_create(node->config.run_dir, &node->page);
 	if (code < 0)

@@ -1,5 +1,6 @@
 /* The network: DPDK, ports, the doorbell. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,9 @@ static int open_port(struct node *node, uint32_t index)
 	else
 		memcpy(port.interface, config->interface, strlen(config->interface) + 1);
 	code = dp_port_dpdk_open(&node->port[index], &port);
+	if (code == ERR_NOT_FOUND)
+		return node_fail(node, -ENODEV, "[port %s]: %s; ip link shows those there are",
+				 config->name, dp_env_error());
 	if (code < 0)
 		return node_fail(node, code, "[port %s]: %s", config->name, dp_env_error());
 	node->ports_open++;
@@ -66,8 +70,8 @@ int node_open_ports(struct node *node)
 	if (code == 0 && node->config.bell[0] != '\0') {
 		code = dp_bell_open(&node->bell, node->config.bell + 1);
 		if (code < 0)
-			return node_fail(node, code, "doorbell %s: %s", node->config.bell,
-					 err_text(code));
+			return node_fail(node, code, "doorbell %s: %s; stop that one or name another",
+					 node->config.bell, err_text(code));
 		node->bell_is_open = true;
 	}
 	return code;

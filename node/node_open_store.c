@@ -1,5 +1,6 @@
 /* The disk: device, lock, recovery; and the replica that recovers from it. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -203,11 +204,7 @@ static int recover(struct node *node)
 	code = replica_recover_safety(node->replica, node->gate, record, record_bytes);
 	if (code < 0)
 		return node_fail(node, code, "safety record: %s", err_text(code));
-	node_log("store open: %llu records, %llu torn bytes cut, %s",
-		 (unsigned long long)node->recovered_records,
-		 (unsigned long long)(recovery->torn_bytes[BLOCKLOG_LANE] +
-				      recovery->torn_bytes[BLOCKLOG_BLOCK]),
-		 blocklog_dev_info(node->dev)->description);
+	node->torn_bytes = recovery->torn_bytes[BLOCKLOG_LANE] + recovery->torn_bytes[BLOCKLOG_BLOCK];
 	return 0;
 }
 
@@ -257,6 +254,10 @@ int node_open_store(struct node *node)
 	char reason[REASON_BYTES];
 	int code = blocklog_dev_file_open(&options, &node->dev, reason, sizeof(reason));
 
+	if (code == -ENOENT)
+		return node_fail(node, ERR_NOT_FOUND,
+				 "store %s: there is none; make it with quorate init",
+				 node->config.data_dir);
 	if (code < 0)
 		return node_fail(node, code, "%.*s", NODE_REASON_MAX - 1, reason);
 	code = open_store(node);

@@ -23,8 +23,9 @@ static int make_rings(struct node *node)
 		void *memory = bytes ? node_memory(bytes) : NULL;
 
 		if (!memory || dp_ring_init(memory, bytes, ring_bytes, &node->ring[i]) < 0)
-			return node_fail(node, ERR_MEMORY, "no memory for ring %s",
-					 node_rings[i].name);
+			return node_fail(node, ERR_MEMORY,
+					 "no memory for ring %s: %u KiB are needed",
+					 node_rings[i].name, node_rings[i].kib);
 	}
 	return 0;
 }
@@ -145,8 +146,9 @@ static int set_up_net(struct node *node)
 		.to_lane = node->ring[NODE_RING_NET_LANE],
 		.to_client = node->ring[NODE_RING_NET_CLIENT],
 		.from_count = 4,
+		/* Subscriptions before receipts: a resend is answered on the session it came by. */
 		.from = { node->ring[NODE_RING_SEND_CORE], node->ring[NODE_RING_SEND_DATA],
-			  node->ring[NODE_RING_ANSWERS], node->ring[NODE_RING_VERIFY_ANSWERS] },
+			  node->ring[NODE_RING_VERIFY_ANSWERS], node->ring[NODE_RING_ANSWERS] },
 		.random = crypto_random,
 		.busy_answer = busy_answer,
 	};

@@ -45,8 +45,12 @@ int node_reader_open(const struct node_reader_config *config, struct node_reader
 	reader->config = *config;
 	snprintf(reader->directory, sizeof(reader->directory), "%s", config->directory);
 	reader->heights = reserve(NODE_READER_HEIGHTS_MAX * sizeof(*reader->heights));
-	if (!reader->heights)
+	if (!reader->heights) {
+		snprintf(ret_reason, reason_bytes,
+			 "no address space: %zu MiB are needed; raise ulimit -v",
+			 (NODE_READER_HEIGHTS_MAX * sizeof(*reader->heights)) >> 20);
 		code = ERR_MEMORY;
+	}
 	if (code == 0)
 		code = open_log(reader, 0, &reader->follower, ret_reason, reason_bytes);
 	if (code == 0)

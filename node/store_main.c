@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/units.h"
+#include "crypto/crypto_session.h"
 #include "node/node_identity.h"
 #include "replica/replica.h"
 #include "storage/blocklog_dev_file.h"
@@ -97,6 +98,7 @@ static int format_store(const struct store_options *options)
 			   options->id, identity.genesis.member_count - 1);
 	config.identity = (struct blocklog_identity){ .chain_id = identity.chain_id,
 						      .node_id = (uint32_t)options->id };
+	crypto_random(&config.salt, sizeof(config.salt));
 	bytes = blocklog_store_footprint(&config);
 	memory = bytes ? take(bytes) : NULL;
 	if (!memory)
