@@ -4,11 +4,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ static struct {
 	bool is_started;
 	bool has_hugepages;
 	char error[400];
+	char words[512]; /* what DPDK printed while it started */
 } env;
 
 struct arguments {
@@ -147,8 +150,10 @@ static void fill(struct arguments *arguments, const struct dp_env_config *config
 
 static int explain(uint32_t memory_mib, int core)
 {
+	env.words[strcspn(env.words, "\n")] = '\0';
 	switch (rte_errno) {
 	case ENOMEM:
+	case EAGAIN: /* a thread needs memory too */
 		return dp_env_fail(
 			ERR_MEMORY,
 			"no memory for DPDK: %u MiB of %s could not be had; free some, or "
@@ -161,8 +166,8 @@ static int explain(uint32_t memory_mib, int core)
 				   "CAP_IPC_LOCK");
 	default:
 		return dp_env_fail(rte_errno > 0 ? -rte_errno : ERR_UNSUPPORTED,
-				   "DPDK does not start on core %d: %s", core,
-				   rte_strerror(rte_errno));
+				   "DPDK does not start on core %d: %s (%s)", core,
+				   rte_strerror(rte_errno), env.words);
 	}
 }
 
@@ -175,11 +180,33 @@ static void remove_directory(void)
 		rmdir(path);
 }
 
+/* DPDK prints several lines when it cannot start; they are kept, and the program says its one line. */
+static int init_quietly(struct arguments *arguments)
+{
+	int words = memfd_create("dpdk-words", MFD_CLOEXEC);
+	int standard_error = words < 0 ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	int code;
+
+	if (standard_error >= 0)
+		dup2(words, STDERR_FILENO);
+	code = rte_eal_init(arguments->count, arguments->pointer);
+	fflush(stderr);
+	if (standard_error >= 0) {
+		dup2(standard_error, STDERR_FILENO);
+		close(standard_error);
+		if (pread(words, env.words, sizeof(env.words) - 1, 0) < 0)
+			env.words[0] = '\0';
+	}
+	if (words >= 0)
+		close(words);
+	return code;
+}
+
 /* Remembers the thread's place and hands it back: DPDK pins the thread that starts it. */
 static int start_dpdk(struct arguments *arguments, const cpu_set_t *cores, int32_t core)
 {
 	mode_t mask = umask(077);
-	int code = rte_eal_init(arguments->count, arguments->pointer);
+	int code = init_quietly(arguments);
 
 	umask(mask);
 	remove_directory();
