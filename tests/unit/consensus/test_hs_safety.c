@@ -162,7 +162,7 @@ static void an_observer_forgets_what_it_was_about_to_say(void)
 	UNIT_CHECK(!hs_safety_take_ready(&safety, &said));
 }
 
-/* hs_copy: counts decide how much is copied. */
+/* hs_copy.c: counts decide how much is copied. */
 static void copies_are_equal_in_what_counts(void)
 {
 	static struct hs_record from;
