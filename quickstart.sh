@@ -115,7 +115,7 @@ say "3/6  a cluster of four nodes"
 quorate lab down --dir "$dir" >/dev/null 2>&1
 quorate lab up --dir "$dir" || give_up "the lab did not start: see $dir/node*/quorated.log"
 
-say "4/6  $transactions signed transactions through four DPDK client ports; node 2 dies in the middle"
+say "4/6  $transactions signed transactions through four DPDK client ports; node 2 dies on the way"
 quorate-bench run --lab "$dir" --rate "$rate" --transactions "$transactions" --payload-bytes 128 \
 	--clients 100 --ids "$work/ids" --json "$work/bench.json" >"$work/bench.txt" \
 	2> >(tee "$work/bench.log" >&2) &
@@ -139,7 +139,7 @@ quorate lab kill 2 --dir "$dir" >/dev/null || give_up "node 2 could not be kille
 wait_final $((transactions * 2 / 3))
 printf '\n   node 2 starts again\n'
 quorate lab start 2 --dir "$dir" >/dev/null 2>"$work/start.txt" ||
-	{ cat "$work/start.txt" >&2; give_up "node 2 did not come back: see $dir/node2/quorated.log"; }
+	{ cat "$work/start.txt" >&2; give_up "node 2 is not back: see $dir/node2/quorated.log"; }
 wait "$bench_pid"
 bench_code=$?
 bench_pid=""
@@ -147,7 +147,7 @@ cat "$work/bench.txt"
 [ $bench_code -le 1 ] || give_up "the load did not run"
 
 say "5/6  what was submitted against what every node has in its order"
-python3 tools/quickstart_report.py settle "$dir" || give_up "the nodes did not reach the same height"
+python3 tools/quickstart_report.py settle "$dir" || give_up "the nodes are not level"
 python3 tools/check_order.py --ids "$work/ids" --json "$work/check.json" \
 	"$dir"/node0 "$dir"/node1 "$dir"/node2 "$dir"/node3
 

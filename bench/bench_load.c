@@ -41,7 +41,7 @@ uint64_t bench_load_bytes(const struct bench_load_config *config, const char **r
 		 config->transactions_per_frame > WIRE_FRAME_TRANSACTIONS_MAX ||
 		 frame_bytes_max(config) > LANE_FRAME_BYTES_MAX)
 		why = "a frame of this many transactions with its seal exceeds 1400 bytes; "
-		      "use fewer transactions per frame, a smaller payload or fewer frames per seal";
+		      "use fewer transactions a frame, a smaller payload or fewer frames a seal";
 	else if (config->transactions < 1 || config->transactions > UINT64_C(1) << 32)
 		why = "transactions: 1 to 4294967296";
 	if (why) {
@@ -151,8 +151,8 @@ static void build_bundle(struct bench_load *load, uint64_t first, uint32_t count
 	for (uint32_t i = 0; i < count; i++) {
 		struct bench_frame *frame = &load->frame[first + i];
 
-		frame->byte_count += wire_seal_write(&tree, i, &signature,
-						     load->bytes + frame->offset + frame->byte_count);
+		frame->byte_count += wire_seal_write(
+			&tree, i, &signature, load->bytes + frame->offset + frame->byte_count);
 	}
 }
 
@@ -238,8 +238,7 @@ bool bench_load_find(const struct bench_load *load, const struct crypto_public_k
 bool bench_load_is_in_window(const struct bench_load *load, uint64_t frame)
 {
 	const struct bench_frame *f = &load->frame[frame];
-	uint64_t base = FIRST_SEQ +
-			load->floor[f->client] * load->config.transactions_per_frame;
+	uint64_t base = FIRST_SEQ + load->floor[f->client] * load->config.transactions_per_frame;
 
 	return f->first_seq + f->count <= base + BENCH_WINDOW;
 }
@@ -266,8 +265,8 @@ static void write_ids_of(const struct bench_load *load, uint64_t index, FILE *ou
 	ensure(wire_frame_parse(load->bytes + f->offset, f->byte_count, &frame) == 0);
 	wire_payload_walk_init(&walk, &frame);
 	while (wire_payload_next(&walk, &payload)) {
-		struct crypto_hash id = wire_txid(&frame.client, payload.seq, payload.bytes,
-						  payload.byte_count);
+		struct crypto_hash id =
+			wire_txid(&frame.client, payload.seq, payload.bytes, payload.byte_count);
 
 		for (size_t i = 0; i < sizeof(id.b); i++)
 			fprintf(out, "%02x", id.b[i]);

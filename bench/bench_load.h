@@ -40,11 +40,11 @@ struct bench_frame {
 	uint32_t count;
 	uint8_t state; /* enum bench_frame_state */
 	uint8_t tries;
-	uint64_t sent_ns; /* last time */
-	uint64_t next_sent; /* intrusive list of what is under way: index + 1 */
-	uint64_t answer[2]; /* who said the same as the first receipt */
+	uint64_t sent_ns;     /* last time */
+	uint64_t next_sent;   /* intrusive list of what is under way: index + 1 */
+	uint64_t answer[2];   /* who said the same as the first receipt */
 	uint64_t receipt_key; /* fingerprint of the first receipt */
-	uint64_t known[2]; /* who said "ordered before" without a receipt */
+	uint64_t known[2];    /* who said "ordered before" without a receipt */
 };
 
 struct bench_load {
@@ -58,7 +58,9 @@ struct bench_load {
 	uint64_t *floor;                /* per client: frames [0, floor) are final */
 };
 
-/* Bytes that bench_load_build() will take, or 0 if `config` is not valid (then *ret_why says why). */
+/*
+ * Bytes that bench_load_build() will take, or 0 if `config` is not valid (then *ret_why says why).
+ */
 uint64_t bench_load_bytes(const struct bench_load_config *config, const char **ret_why);
 
 /* Builds all frames; `progress` (may be NULL) is told now and then. 0, ERR_MEMORY, ERR_CONFIG. */

@@ -24,18 +24,18 @@ static const char help[] =
 	"usage: quorate-bench run --lab DIR [options]\n"
 	"       quorate-bench run --genesis FILE --target R,IF,NODE,OWN[,PORT] ... [options]\n"
 	"\n"
-	"  --rate N                    transactions a second; 0: as fast as it goes (default 10000)\n"
+	"  --rate N                    transactions a second, default 10000; 0: no pause\n"
 	"  --duration S                how long (default 10), or\n"
 	"  --transactions N            how many in all\n"
 	"  --clients N                 client keys (default 100)\n"
 	"  --transactions-per-frame N  default 8\n"
 	"  --frames-per-seal N         frames behind one signature, 1 to 64 (default 16)\n"
 	"  --payload-bytes N           default 128\n"
-	"  --in-flight N               frames under way at most (default 65536; with --rate 0: 512)\n"
-	"  --resend-ms N               through the next node after this long, then twice that (default 500)\n"
-	"  --expires H                 last height at which frames may be ordered (default 524288)\n"
+	"  --in-flight N               frames under way at most; default 65536, rate 0: 512\n"
+	"  --resend-ms N               through the next node, then after twice this; default 500\n"
+	"  --expires H                 last height of the order for frames; default 524288\n"
 	"  --seed N                    of keys and payloads (default: random)\n"
-	"  --ids FILE                  write the id of every transaction, before the first is sent\n"
+	"  --ids FILE                  write every transaction's id before the first is sent\n"
 	"  --json FILE                 write the result; - for standard output\n"
 	"  --quiet                     no progress line\n"
 	"\n"
@@ -76,10 +76,24 @@ static bool number_of(const char *text, uint64_t *ret_number)
 }
 
 enum {
-	OPTION_LAB = 256, OPTION_GENESIS, OPTION_TARGET, OPTION_RATE, OPTION_DURATION,
-	OPTION_TRANSACTIONS, OPTION_CLIENTS, OPTION_PER_FRAME, OPTION_PER_SEAL, OPTION_PAYLOAD,
-	OPTION_IN_FLIGHT, OPTION_RESEND, OPTION_EXPIRES, OPTION_SEED, OPTION_IDS, OPTION_JSON,
-	OPTION_QUIET, OPTION_HELP,
+	OPTION_LAB = 256,
+	OPTION_GENESIS,
+	OPTION_TARGET,
+	OPTION_RATE,
+	OPTION_DURATION,
+	OPTION_TRANSACTIONS,
+	OPTION_CLIENTS,
+	OPTION_PER_FRAME,
+	OPTION_PER_SEAL,
+	OPTION_PAYLOAD,
+	OPTION_IN_FLIGHT,
+	OPTION_RESEND,
+	OPTION_EXPIRES,
+	OPTION_SEED,
+	OPTION_IDS,
+	OPTION_JSON,
+	OPTION_QUIET,
+	OPTION_HELP,
 };
 
 static const struct option table[] = {
@@ -112,18 +126,41 @@ static bool take_number(struct options *o, int option, const char *text)
 	if (!number_of(text, &number))
 		return false;
 	switch (option) {
-	case OPTION_RATE: o->rate = (double)number; return true;
-	case OPTION_DURATION: o->duration_s = (double)number; return number > 0;
-	case OPTION_TRANSACTIONS: o->load.transactions = number; return number > 0;
-	case OPTION_CLIENTS: o->load.clients = (uint32_t)number; return true;
-	case OPTION_PER_FRAME: o->load.transactions_per_frame = (uint32_t)number; return true;
-	case OPTION_PER_SEAL: o->load.frames_per_seal = (uint32_t)number; return true;
-	case OPTION_PAYLOAD: o->load.payload_bytes = (uint32_t)number; return true;
-	case OPTION_IN_FLIGHT: o->in_flight = number; return number > 0;
-	case OPTION_RESEND: o->resend_ms = number; return number > 0;
-	case OPTION_EXPIRES: o->load.expires = number; return true;
-	case OPTION_SEED: o->load.seed = number; return true;
-	default: return false;
+	case OPTION_RATE:
+		o->rate = (double)number;
+		return true;
+	case OPTION_DURATION:
+		o->duration_s = (double)number;
+		return number > 0;
+	case OPTION_TRANSACTIONS:
+		o->load.transactions = number;
+		return number > 0;
+	case OPTION_CLIENTS:
+		o->load.clients = (uint32_t)number;
+		return true;
+	case OPTION_PER_FRAME:
+		o->load.transactions_per_frame = (uint32_t)number;
+		return true;
+	case OPTION_PER_SEAL:
+		o->load.frames_per_seal = (uint32_t)number;
+		return true;
+	case OPTION_PAYLOAD:
+		o->load.payload_bytes = (uint32_t)number;
+		return true;
+	case OPTION_IN_FLIGHT:
+		o->in_flight = number;
+		return number > 0;
+	case OPTION_RESEND:
+		o->resend_ms = number;
+		return number > 0;
+	case OPTION_EXPIRES:
+		o->load.expires = number;
+		return true;
+	case OPTION_SEED:
+		o->load.seed = number;
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -152,9 +189,10 @@ static int take_option(struct options *o, int option, const char *text)
 		o->is_quiet = true;
 		return 0;
 	default:
-		return text && take_number(o, option, text)
-			       ? 0 : say(EXIT_USAGE, "a whole number is expected, not '%s'; see --help",
-					 text ? text : "");
+		return text && take_number(o, option, text) ?
+			       0 :
+			       say(EXIT_USAGE, "a whole number is expected, not '%s'; see --help",
+				   text ? text : "");
 	}
 	return code < 0 ? say(EXIT_REFUSED, "%s", reason) : 0;
 }
@@ -221,16 +259,17 @@ static int run(struct options *o)
 		return say(EXIT_USAGE, "%s", why);
 	code = bench_load_build(&o->load, o->is_quiet ? NULL : signing_progress, &load);
 	if (code < 0)
-		return say(EXIT_REFUSED, "%" PRIu64 " transactions: %s",
-			   o->load.transactions, err_text(code));
+		return say(EXIT_REFUSED, "%" PRIu64 " transactions: %s", o->load.transactions,
+			   err_text(code));
 	if (o->ids && (code = bench_load_write_ids(&load, o->ids)) < 0)
 		return say(EXIT_REFUSED, "--ids %s: %s", o->ids, err_text(code));
-	code = bench_run(&run, &(struct bench_run_config){ .targets = &o->targets,
-							   .load = &load,
-							   .rate = o->rate,
-							   .in_flight = o->in_flight,
-							   .resend_ns = o->resend_ms * UNITS_NS_PER_MS,
-							   .is_quiet = o->is_quiet },
+	code = bench_run(&run,
+			 &(struct bench_run_config){ .targets = &o->targets,
+						     .load = &load,
+						     .rate = o->rate,
+						     .in_flight = o->in_flight,
+						     .resend_ns = o->resend_ms * UNITS_NS_PER_MS,
+						     .is_quiet = o->is_quiet },
 			 reason);
 	if (code < 0)
 		return say(EXIT_REFUSED, "%s", reason);
@@ -252,9 +291,14 @@ static int run(struct options *o)
 int main(int argc, char **argv)
 {
 	static struct options options = {
-		.load = { .clients = 100, .transactions_per_frame = 8, .frames_per_seal = 16,
-			  .payload_bytes = 128, .expires = 1 << 19 },
-		.rate = 10000, .duration_s = 10, .resend_ms = 500,
+		.load = { .clients = 100,
+			  .transactions_per_frame = 8,
+			  .frames_per_seal = 16,
+			  .payload_bytes = 128,
+			  .expires = 1 << 19 },
+		.rate = 10000,
+		.duration_s = 10,
+		.resend_ms = 500,
 	};
 	int code;
 

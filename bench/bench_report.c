@@ -16,9 +16,9 @@ static double seconds_of(const struct bench_report *report)
 {
 	const struct bench_result *result = report->result;
 
-	return result->end_ns > result->start_ns
-		       ? (double)(result->end_ns - result->start_ns) / (double)UNITS_NS_PER_S
-		       : 0;
+	return result->end_ns > result->start_ns ?
+		       (double)(result->end_ns - result->start_ns) / (double)UNITS_NS_PER_S :
+		       0;
 }
 
 double bench_report_rate(const struct bench_report *report)
@@ -44,7 +44,8 @@ void bench_report_text(const struct bench_report *report, FILE *out)
 	for (size_t i = 0; i < UNITS_COUNT(percentiles); i++)
 		fprintf(out, "  %s %.2f ms", percentiles[i].name,
 			latency_us(report, percentiles[i].parts_per_100k) / 1000);
-	fprintf(out, "\nlongest time without a final one: %.0f ms; sent again: %" PRIu64 " frames\n",
+	fprintf(out,
+		"\nlongest time without a final one: %.0f ms; sent again: %" PRIu64 " frames\n",
 		(double)result->gap_ns_max / 1e6, result->frames_resent);
 	for (uint32_t i = 0; i < BENCH_REASONS_MAX; i++)
 		if (result->refused[i] > 0)
@@ -72,18 +73,21 @@ void bench_report_json(const struct bench_report *report, FILE *out)
 	const struct bench_load_config *config = &report->load->config;
 	const struct bench_result *result = report->result;
 
-	fprintf(out, "{\"submitted\":%" PRIu64 ",\"final\":%" PRIu64 ",\"seconds\":%.6f", config->transactions,
-		result->transactions_final, seconds_of(report));
+	fprintf(out, "{\"submitted\":%" PRIu64 ",\"final\":%" PRIu64 ",\"seconds\":%.6f",
+		config->transactions, result->transactions_final, seconds_of(report));
 	fprintf(out, ",\"rate_asked\":%.0f,\"tx_per_s\":%.1f", report->rate,
 		bench_report_rate(report));
 	for (size_t i = 0; i < UNITS_COUNT(percentiles); i++)
 		fprintf(out, ",\"%s_us\":%.1f", percentiles[i].name,
 			latency_us(report, percentiles[i].parts_per_100k));
 	fprintf(out, ",\"gap_us_max\":%.0f", (double)result->gap_ns_max / 1000);
-	fprintf(out, ",\"payload_bytes\":%u,\"transactions_per_frame\":%u,\"frames_per_seal\":%u,\"clients\":%u",
+	fprintf(out,
+		",\"payload_bytes\":%u,\"transactions_per_frame\":%u,\"frames_per_seal\":%u"
+		",\"clients\":%u",
 		config->payload_bytes, config->transactions_per_frame, config->frames_per_seal,
 		config->clients);
-	fprintf(out, ",\"frames_sent\":%" PRIu64 ",\"frames_resent\":%" PRIu64 ",\"receipts\":%" PRIu64,
+	fprintf(out,
+		",\"frames_sent\":%" PRIu64 ",\"frames_resent\":%" PRIu64 ",\"receipts\":%" PRIu64,
 		result->frames_sent, result->frames_resent, result->receipts);
 	fprintf(out, ",\"frames_per_port\":[");
 	for (uint32_t i = 0; i < report->targets->count; i++)

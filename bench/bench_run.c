@@ -86,8 +86,8 @@ static int open_ports(struct bench_run *run, const struct bench_targets *targets
 		code = dp_bell_open(&run->bell, targets->bell);
 		if (code < 0)
 			return refuse(ret_reason, code, "doorbell",
-				      code == ERR_BUSY ? "another load runs on this lab"
-						       : err_text(code));
+				      code == ERR_BUSY ? "another load runs on this lab" :
+							 err_text(code));
 		run->bell_is_open = true;
 	}
 	return code < 0 ? refuse(ret_reason, code, "ports", dp_env_error()) : 0;
@@ -168,10 +168,12 @@ static void show_progress(const void *tile, const struct bench_load *load, uint6
 		fprintf(stderr, "\rconnecting: %u nodes", bitset_count(&result->up));
 	else
 		fprintf(stderr,
-			"\r[%.*s%.*s] %5.1f s  final %9" PRIu64 "  %7.0f tx/s  p50 %.2f ms  up %u  ",
-			tenths, full, 20 - tenths, empty,
-			(double)(now_ns - result->start_ns) / 1e9, result->transactions_final,
-			(double)(result->transactions_final - seen) / ((double)(now_ns - seen_ns) / 1e9),
+			"\r[%.*s%.*s] %5.1f s  final %9" PRIu64
+			"  %7.0f tx/s  p50 %.2f ms  up %u  ",
+			tenths, full, 20 - tenths, empty, (double)(now_ns - result->start_ns) / 1e9,
+			result->transactions_final,
+			(double)(result->transactions_final - seen) /
+				((double)(now_ns - seen_ns) / 1e9),
 			(double)histogram_percentile(&result->latency, 50000) / 1e6,
 			bitset_count(&result->up));
 	seen = result->transactions_final;

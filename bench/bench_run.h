@@ -40,8 +40,7 @@ struct bench_run {
 };
 
 /* Reads the genesis. 0, or a negative code and one line. */
-int bench_run_genesis(struct bench_run *run, const char *path,
-		      char ret_reason[BENCH_REASON_BYTES]);
+int bench_run_genesis(struct bench_run *run, const char *path, char ret_reason[BENCH_REASON_BYTES]);
 
 /* Connects, sends, waits. SIGINT and SIGTERM end it early. 0, or a negative code and one line. */
 int bench_run(struct bench_run *run, const struct bench_run_config *config,

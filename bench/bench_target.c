@@ -114,7 +114,8 @@ int bench_targets_lab(const char *directory, struct bench_targets *ret_targets,
 		ret_targets->count++;
 	}
 	if (ret_targets->count == 0)
-		return refuse(ret_reason, "%s: is no lab; start one with quorate lab up", directory);
+		return refuse(ret_reason, "%s: is no lab; start one with quorate lab up",
+			      directory);
 	return 0;
 }
 
@@ -134,9 +135,10 @@ int bench_targets_add(struct bench_targets *targets, const char *text,
 		word[words++] = strsep(&rest, ",");
 	if (words < 4 || !read_address(word[2], &target.node_address) ||
 	    !read_address(word[3], &target.own_address))
-		return refuse(ret_reason,
-			      "--target %s: say REPLICA,INTERFACE,NODE_ADDRESS,OWN_ADDRESS[,UDP_PORT]",
-			      text);
+		return refuse(
+			ret_reason,
+			"--target %s: say REPLICA,INTERFACE,NODE_ADDRESS,OWN_ADDRESS[,UDP_PORT]",
+			text);
 	target.replica = (uint32_t)strtoul(word[0], NULL, 10);
 	copy_name(target.interface, word[1]);
 	if (words == 5)

@@ -2,7 +2,8 @@
  * bench_target: whom the load is sent to: each node's client port.
  *
  * Read from a lab's directory (`--lab DIR`: its genesis and the [port client] section of
- * every node's configuration), or given one by one (`--target`). The load generator sits at the other
+ * every node's configuration), or given one by one (`--target`). The load generator sits at the
+ * other
  * end of each link with the next address of the port's network.
  */
 #ifndef QUORATE_BENCH_TARGET_H

@@ -26,7 +26,7 @@ struct tile {
 	uint64_t last_final_ns;
 	uint64_t progress_ns;
 	struct queue under_way[PATIENCE_MAX]; /* by tries, then by time of sending */
-	struct queue held;      /* due, but outside their client's window */
+	struct queue held;                    /* due, but outside their client's window */
 	uint32_t subscribed[BENCH_NODES_MAX]; /* clients subscribed at each node, in their order */
 };
 
@@ -93,7 +93,8 @@ static uint32_t node_for(const struct tile *self, uint64_t frame, uint32_t try)
 	return node;
 }
 
-static bool send_message(struct tile *self, uint32_t node, const struct wire_client_message *message)
+static bool send_message(struct tile *self, uint32_t node,
+			 const struct wire_client_message *message)
 {
 	struct bitset to = { { 0, 0 } };
 	struct dp_tile_net_send send;
@@ -157,7 +158,8 @@ static uint32_t subscribe(struct tile *self)
 	uint32_t sent = 0;
 
 	for (uint32_t node = 0; node < self->io.node_count; node++) {
-		while (sent < SEND_BURST && self->subscribed[node] < self->io.load->config.clients &&
+		while (sent < SEND_BURST &&
+		       self->subscribed[node] < self->io.load->config.clients &&
 		       bitset_has(&self->result.up, self->io.replica[node])) {
 			struct wire_client_message message = {
 				.kind = WIRE_CLIENT_SUBSCRIBE,
@@ -258,8 +260,8 @@ static void on_final(struct tile *self, uint64_t index, uint64_t now_ns)
 	for (uint32_t i = 0; i < frame->count; i++)
 		histogram_add(&self->result.latency, latency_ns);
 	if (self->last_final_ns != 0)
-		self->result.gap_ns_max = units_max(self->result.gap_ns_max,
-						    now_ns - self->last_final_ns);
+		self->result.gap_ns_max =
+			units_max(self->result.gap_ns_max, now_ns - self->last_final_ns);
 	self->last_final_ns = now_ns;
 	self->result.end_ns = now_ns;
 }

@@ -24,16 +24,18 @@ struct bench_tile_setup {
 	struct bench_load *load;
 	uint32_t node_count;
 	uint32_t replica[BENCH_NODES_MAX]; /* numbers of the nodes load is sent to */
-	uint32_t faulty_max; /* f */
-	double frames_per_s; /* 0: as fast as in_flight_max lets it */
-	uint64_t in_flight_max; /* frames */
+	uint32_t faulty_max;               /* f */
+	double frames_per_s;               /* 0: as fast as in_flight_max lets it */
+	uint64_t in_flight_max;            /* frames */
 	uint64_t resend_ns;
-	uint64_t connect_ns; /* how long to wait for all nodes before starting with those there are */
-	uint64_t grace_ns;   /* after the last frame was due */
+	/* how long to wait for all nodes before starting with those there are */
+	uint64_t connect_ns;
+	uint64_t grace_ns; /* after the last frame was due */
 	struct dp_ring *from_net[3];
 	struct dp_ring *to_net;
 	atomic_bool *stop; /* set when everything is final or time is up */
-	void (*progress)(const void *tile, const struct bench_load *load, uint64_t now_ns); /* about ten times a second */
+	void (*progress)(const void *tile, const struct bench_load *load,
+			 uint64_t now_ns); /* about ten times a second */
 };
 
 struct bench_result {

@@ -90,7 +90,8 @@ enum hs_input_kind {
 	HS_INPUT_WORK,      /* u.work: is there cuttable work beyond the newest block's cut? */
 	HS_INPUT_PERSISTED, /* u.ticket: this PERSIST_* is durable */
 	HS_INPUT_SIGNED,    /* u.signed_: answer to SIGN */
-	HS_INPUT_CERTIFICATE_ANSWER, /* u.author: a peer answered our certificate request (rule R) */
+	/* u.author: a peer answered our certificate request (rule R) */
+	HS_INPUT_CERTIFICATE_ANSWER,
 	HS_INPUT_ROLLED_BACK, /* proven by a statement of ours above our record: become observer */
 	HS_INPUT_TICK,
 };
@@ -138,7 +139,8 @@ enum hs_effect_kind {
 	HS_EFFECT_PERSIST_BLOCK,  /* u.block with `ticket`; asked at most once a block */
 	HS_EFFECT_SIGN,           /* u.sign with `ticket` as request number */
 	HS_EFFECT_SEND,           /* u.message to `to` (one peer or HS_REPLICA_ALL) */
-	HS_EFFECT_WANT_PAYLOAD, /* u.block: report READY once §2.7 holds for its cut against the parent's */
+	/* u.block: report READY once §2.7 holds for its cut against the parent's */
+	HS_EFFECT_WANT_PAYLOAD,
 	HS_EFFECT_WANT_CUT,   /* u.want_cut: leader of `view` asks what to propose */
 	HS_EFFECT_WANT_BLOCK, /* u.want_block: fetch this header by id, `to` is a likely holder */
 	HS_EFFECT_WANT_CERTIFICATES, /* rule R: ask all peers for their newest certificates */
@@ -240,13 +242,19 @@ struct hs_view_status hs_core_status(const struct hs_core *core);
 /* Returns the kept block with this id, or NULL; valid until the next step. */
 const struct hs_block *hs_core_block(const struct hs_core *core, const struct crypto_hash *id);
 
-/* The highest certified, the committed and the newest valid block's cut are what lanes keep data for. */
+/*
+ * The highest certified, the committed and the newest valid block's cut are what lanes keep data
+ * for.
+ */
 const struct hs_qc *hs_core_high_qc(const struct hs_core *core);
 
 /* Leader of a view: round-robin over the epoch's members (§6). */
 uint32_t hs_core_leader(const struct hs_core *core, uint64_t view);
 
-/* Fills `ret` with this replica's newest entry certificate, FC and high QC: the answer to a certificate request. */
+/*
+ * Fills `ret` with this replica's newest entry certificate, FC and high QC: the answer to a
+ * certificate request.
+ */
 struct hs_certificates {
 	struct hs_qc high_qc;
 	struct hs_entry entry;

@@ -98,7 +98,9 @@ void hs_propose_advance(struct hs_core *core)
 	effect->u.want_cut.parent_cut = &core->chain.block[parent].header.cut;
 }
 
-/* The driver's cut where it is ahead of the parent's; a lane never goes back. True if any is ahead. */
+/*
+ * The driver's cut where it is ahead of the parent's; a lane never goes back. True if any is ahead.
+ */
 static bool hs_take_cut(const struct hs_cut *cut, const struct hs_cut *parent,
 			struct hs_cut *ret_cut)
 {

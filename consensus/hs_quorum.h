@@ -79,7 +79,10 @@ uint32_t hs_quorum_vote_count(const struct hs_quorum *quorum, uint64_t view,
 void hs_quorum_make_qc(const struct hs_quorum *quorum, uint64_t epoch, uint64_t view,
 		       const struct crypto_hash *block_id, struct hs_qc *ret_qc);
 
-/* `is_held`: its author once sent a bad signature, so it counts only after hs_quorum_commit_judge(). */
+/*
+ * `is_held`: its author once sent a bad signature, so it counts only after
+ * hs_quorum_commit_judge().
+ */
 enum hs_count hs_quorum_commit(struct hs_quorum *quorum, const struct hs_commit *commit,
 			       bool is_held);
 uint32_t hs_quorum_commit_count(const struct hs_quorum *quorum, uint64_t view,

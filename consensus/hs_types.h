@@ -87,12 +87,17 @@ struct hs_tc {
 	struct crypto_signature signature[HS_QUORUM_MAX];
 };
 
-/* q COMMIT signatures over (epoch, view, block_id): transferable finality (FC). Same shape as a QC. */
+/*
+ * q COMMIT signatures over (epoch, view, block_id): transferable finality (FC). Same shape as a QC.
+ */
 struct hs_fc {
 	struct hs_qc c;
 };
 
-/* A header with what justifies it: what is made durable before a VOTE for it, and what catch-up ships. */
+/*
+ * A header with what justifies it: what is made durable before a VOTE for it, and what catch-up
+ * ships.
+ */
 struct hs_block {
 	struct crypto_hash id;
 	struct hs_header header;
@@ -127,7 +132,9 @@ struct hs_entry {
 	struct hs_tc tc;
 };
 
-/* Signed: epoch, view, qc_view. Beside it, unsigned: that QC and the entry certificate for `view`. */
+/*
+ * Signed: epoch, view, qc_view. Beside it, unsigned: that QC and the entry certificate for `view`.
+ */
 struct hs_timeout {
 	uint32_t author;
 	uint64_t epoch;

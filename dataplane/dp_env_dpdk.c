@@ -180,7 +180,7 @@ static void remove_directory(void)
 		rmdir(path);
 }
 
-/* DPDK prints several lines when it cannot start; they are kept, and the program says its one line. */
+/* DPDK prints several lines when it cannot start; they are kept, the program says one. */
 static int init_quietly(struct arguments *arguments)
 {
 	int words = memfd_create("dpdk-words", MFD_CLOEXEC);

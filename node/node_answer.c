@@ -9,8 +9,7 @@
 
 bool node_answer_is_heard(const struct node_answer *answer)
 {
-	return answer->local &&
-	       atomic_load_explicit(answer->local_open, memory_order_relaxed) > 0;
+	return answer->local && atomic_load_explicit(answer->local_open, memory_order_relaxed) > 0;
 }
 
 static void to_local(struct node_answer *answer, uint64_t origin,
@@ -43,7 +42,9 @@ void node_answer_refusal(struct node_answer *answer, uint64_t origin,
 {
 	struct wire_client_message message = {
 		.kind = WIRE_CLIENT_REFUSAL,
-		.u.refusal = { .client = *client, .first_seq = first_seq, .reason = reason,
+		.u.refusal = { .client = *client,
+			       .first_seq = first_seq,
+			       .reason = reason,
 			       .limit = limit },
 	};
 	uint8_t bytes[WIRE_CLIENT_BYTES_MAX];

@@ -17,7 +17,8 @@
 struct node_answer {
 	struct dp_ring *net;
 	struct dp_ring *local; /* NULL: no ingress */
-	const _Atomic uint32_t *local_open; /* local connections; at 0 nobody there is told anything */
+	const _Atomic uint32_t
+		*local_open; /* local connections; at 0 nobody there is told anything */
 	uint64_t dropped;
 	uint64_t local_sent; /* grows when the ingress thread has something to take */
 };

@@ -29,9 +29,9 @@ enum section {
 };
 
 static const char *const section_names[SECTION_COUNT] = {
-	[SECTION_NONE] = "",       [SECTION_NODE] = "node",	  [SECTION_STORE] = "store",
-	[SECTION_CORES] = "cores", [SECTION_TIMERS] = "timers",   [SECTION_INGRESS] = "ingress",
-	[SECTION_LIMITS] = "limits", [SECTION_PORT] = "port",	  [SECTION_PEER] = "peer",
+	[SECTION_NONE] = "",         [SECTION_NODE] = "node",     [SECTION_STORE] = "store",
+	[SECTION_CORES] = "cores",   [SECTION_TIMERS] = "timers", [SECTION_INGRESS] = "ingress",
+	[SECTION_LIMITS] = "limits", [SECTION_PORT] = "port",     [SECTION_PEER] = "peer",
 };
 
 enum key_type { TYPE_NUMBER, TYPE_BOOL, TYPE_PATH, TYPE_NAME, TYPE_CORES_MODE };
@@ -49,8 +49,8 @@ struct key {
 
 static const struct key keys[] = {
 #define KEY(section, name, type, field, minimum, maximum, fallback, text)                          \
-	{ SECTION_##section, name, TYPE_##type, offsetof(struct node_config, field), minimum,      \
-	  maximum, fallback, text },
+	{ SECTION_##section, name,    TYPE_##type, offsetof(struct node_config, field),            \
+	  minimum,           maximum, fallback,    text },
 #include "node/node_config_keys.def"
 #undef KEY
 };
@@ -73,8 +73,8 @@ _Static_assert(sizeof(keys) / sizeof(keys[0]) <= 64, "seen has one bit a key");
 static int fail(struct parser *p, const char *format, ...)
 {
 	va_list arguments;
-	int used = p->line > 0 ? snprintf(p->reason, NODE_REASON_MAX, "%s:%u: ", p->file, p->line)
-			       : snprintf(p->reason, NODE_REASON_MAX, "%s: ", p->file);
+	int used = p->line > 0 ? snprintf(p->reason, NODE_REASON_MAX, "%s:%u: ", p->file, p->line) :
+				 snprintf(p->reason, NODE_REASON_MAX, "%s: ", p->file);
 
 	if (used < 0 || used >= NODE_REASON_MAX)
 		return ERR_CONFIG;
@@ -111,9 +111,10 @@ static int store_value(struct parser *p, const struct key *key, const char *valu
 		return 0;
 	case TYPE_CORES_MODE:
 		if (strcmp(value, "shared") != 0 && strcmp(value, "spread") != 0)
-			return fail(p, "key '%s': say shared or spread, not '%s'", key->name, value);
-		*(enum node_cores_mode *)field =
-			value[1] == 'h' ? NODE_CORES_SHARED : NODE_CORES_SPREAD;
+			return fail(p, "key '%s': say shared or spread, not '%s'", key->name,
+				    value);
+		*(enum node_cores_mode *)field = value[1] == 'h' ? NODE_CORES_SHARED :
+								   NODE_CORES_SPREAD;
 		return 0;
 	case TYPE_PATH:
 	case TYPE_NAME:
@@ -224,11 +225,13 @@ static int take_line(struct parser *p, char *line)
 	case SECTION_NONE:
 		return fail(p, "key '%s' before the first [section]", line);
 	case SECTION_PORT:
-		return node_config_port_key(p->port, line, value, why, sizeof(why)) == 0
-			       ? 0 : fail(p, "key '%s': %s", line, why);
+		return node_config_port_key(p->port, line, value, why, sizeof(why)) == 0 ?
+			       0 :
+			       fail(p, "key '%s': %s", line, why);
 	case SECTION_PEER:
-		return node_config_peer_key(p->peer, line, value, why, sizeof(why)) == 0
-			       ? 0 : fail(p, "key '%s': %s", line, why);
+		return node_config_peer_key(p->peer, line, value, why, sizeof(why)) == 0 ?
+			       0 :
+			       fail(p, "key '%s': %s", line, why);
 	default:
 		return take_key(p, line, value);
 	}
@@ -263,7 +266,8 @@ static int check_together(struct parser *p)
 	if (c->bell[0] != '\0' && c->bell[0] != '@')
 		return fail(p, "key 'bell' in [cores]: an abstract name begins with @");
 	if (strlen(c->ingress_socket) > 107)
-		return fail(p, "key 'socket' in [ingress]: longer than 107 bytes, the system's limit");
+		return fail(p,
+			    "key 'socket' in [ingress]: longer than 107 bytes, the system's limit");
 	if (c->port_count == 0)
 		return fail(p, "no [port NAME]: a node needs at least one");
 	for (uint32_t i = 0; i < c->port_count; i++)

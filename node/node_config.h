@@ -38,15 +38,15 @@ struct node_port_config {
 	char name[NODE_NAME_MAX];
 	enum node_port_kind kind;
 	enum node_port_role role;
-	char socket[NODE_NAME_MAX]; /* memif: abstract socket, begins with '@' */
-	bool is_server;             /* memif: this end listens */
-	char bell[NODE_NAME_MAX];   /* memif: doorbell of the other end; empty: none */
+	char socket[NODE_NAME_MAX];    /* memif: abstract socket, begins with '@' */
+	bool is_server;                /* memif: this end listens */
+	char bell[NODE_NAME_MAX];      /* memif: doorbell of the other end; empty: none */
 	char interface[NODE_NAME_MAX]; /* af_packet */
-	uint32_t address;           /* IPv4, host order */
+	uint32_t address;              /* IPv4, host order */
 	uint32_t prefix_bits;
-	uint32_t gateway;           /* 0: none */
+	uint32_t gateway; /* 0: none */
 	uint16_t udp_port;
-	uint8_t mac[6];             /* all zero: derived (memif) or the interface's own */
+	uint8_t mac[6]; /* all zero: derived (memif) or the interface's own */
 	uint32_t neighbour_count;
 	struct node_neighbour neighbour[NODE_NEIGHBOURS_MAX];
 };

@@ -72,7 +72,8 @@ static bool read_mac(const char *text, uint8_t ret_mac[6])
 	int used = 0;
 
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3],
-		   &byte[4], &byte[5], &used) != 6 || text[used] != '\0')
+		   &byte[4], &byte[5], &used) != 6 ||
+	    text[used] != '\0')
 		return false;
 	for (int i = 0; i < 6; i++)
 		ret_mac[i] = (uint8_t)byte[i];

@@ -31,22 +31,24 @@ int node_identity_genesis(const char *path, struct node_identity *ret_identity, 
 	int code;
 
 	if (file < 0)
-		return refuse(ret_reason, -errno, "genesis %s: %s; make it with quorate genesis create",
-			      path, strerror(errno));
+		return refuse(ret_reason, -errno,
+			      "genesis %s: %s; make it with quorate genesis create", path,
+			      strerror(errno));
 	count = read(file, bytes, sizeof(bytes));
 	close(file);
 	if (count < 0 || count > WIRE_GENESIS_BYTES_MAX)
-		return refuse(ret_reason, ERR_FORMAT, "genesis %s: not readable or too large", path);
+		return refuse(ret_reason, ERR_FORMAT, "genesis %s: not readable or too large",
+			      path);
 	code = wire_genesis_decode(bytes, (size_t)count, &ret_identity->genesis);
 	if (code < 0)
 		return refuse(ret_reason, code,
-			      "genesis %s: %s; it must be the file quorate genesis create wrote", path,
-			      err_text(code));
+			      "genesis %s: %s; it must be the file quorate genesis create wrote",
+			      path, err_text(code));
 	ret_identity->chain_id = wire_genesis_chain_id(bytes, (size_t)count);
 	wire_genesis_validators(&ret_identity->genesis, &ret_identity->chain_id,
 				&ret_identity->validators);
-	ret_identity->genesis_id = wire_genesis_block_id(&ret_identity->chain_id,
-							 &ret_identity->validators.set_hash);
+	ret_identity->genesis_id =
+		wire_genesis_block_id(&ret_identity->chain_id, &ret_identity->validators.set_hash);
 	for (uint32_t i = 0; i < ret_identity->genesis.member_count; i++)
 		ret_identity->exchange_key[i] = ret_identity->genesis.member[i].exchange_key;
 	return 0;
@@ -62,7 +64,8 @@ static int load_key(const char *path, const char *what, uint8_t ret_seed[CRYPTO_
 	if (code == ERR_PERMISSION)
 		return refuse(ret_reason, code,
 			      "%s %s: must be a plain file of this user with mode 0600; "
-			      "chmod 600 it, and chown it if needed", what, path);
+			      "chmod 600 it, and chown it if needed",
+			      what, path);
 	if (code == -ENOENT)
 		return refuse(ret_reason, code, "%s %s: does not exist; make it with quorate init",
 			      what, path);
@@ -91,12 +94,14 @@ static int load_keys(const struct node_config *config, struct node_identity *ide
 	if (memcmp(secrets->signing.public_key.b, me->public_key.b, sizeof(me->public_key.b)) != 0)
 		return refuse(ret_reason, ERR_KEY,
 			      "signing key %s: is not the key of member %u in the genesis; "
-			      "check 'id' and 'signing_key'", config->signing_key, config->id);
+			      "check 'id' and 'signing_key'",
+			      config->signing_key, config->id);
 	crypto_exchange_public(&secrets->session, &session_public);
 	if (memcmp(session_public.b, me->exchange_key.b, sizeof(session_public.b)) != 0)
 		return refuse(ret_reason, ERR_KEY,
 			      "session key %s: is not the key of member %u in the genesis; "
-			      "check 'id' and 'session_key'", config->session_key, config->id);
+			      "check 'id' and 'session_key'",
+			      config->session_key, config->id);
 	return 0;
 }
 

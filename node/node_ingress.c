@@ -96,8 +96,10 @@ static void refuse(struct node_connection *connection, const struct wire_frame *
 {
 	struct wire_client_message message = {
 		.kind = WIRE_CLIENT_REFUSAL,
-		.u.refusal = { .client = frame->client, .first_seq = frame->first_seq,
-			       .reason = reason, .limit = limit },
+		.u.refusal = { .client = frame->client,
+			       .first_seq = frame->first_seq,
+			       .reason = reason,
+			       .limit = limit },
 	};
 
 	node_connection_say(connection, &message);
@@ -158,7 +160,10 @@ static void on_prove(struct node_ingress *self, struct node_connection *connecti
 		struct wire_client_message answer = {
 			.kind = WIRE_CLIENT_PROOF,
 			.request = message->request,
-			.u.proof = { .tag = count, .total = count, .offset = at, .bytes = bytes + at,
+			.u.proof = { .tag = count,
+				     .total = count,
+				     .offset = at,
+				     .bytes = bytes + at,
 				     .byte_count = (uint32_t)units_min(count - at,
 								       WIRE_CLIENT_PROOF_BYTES) },
 		};
@@ -392,8 +397,7 @@ static void *run(void *argument)
 		for (int i = 0; i < count; i++)
 			on_event(self, &events[i]);
 		ctl_metric_set(self->config.metrics, CTL_METRIC_INGRESS_CONNECTIONS,
-			       atomic_load_explicit(self->config.open_count,
-						    memory_order_relaxed));
+			       atomic_load_explicit(self->config.open_count, memory_order_relaxed));
 		ctl_block_beat(self->config.metrics, clock_ns());
 	}
 	return NULL;
@@ -417,7 +421,8 @@ static int open_socket(struct node_ingress *self, char *ret_reason)
 	if (probe >= 0 && connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0) {
 		close(probe);
 		snprintf(ret_reason, NODE_REASON_MAX,
-			 "ingress socket %s: another process serves it; stop that node first", path);
+			 "ingress socket %s: another process serves it; stop that node first",
+			 path);
 		return ERR_BUSY;
 	}
 	if (probe >= 0)
@@ -427,7 +432,8 @@ static int open_socket(struct node_ingress *self, char *ret_reason)
 	if (self->listen_fd < 0 ||
 	    bind(self->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(path, 0660) < 0 || listen(self->listen_fd, 64) < 0) {
-		snprintf(ret_reason, NODE_REASON_MAX, "ingress socket %s: %s", path, strerror(errno));
+		snprintf(ret_reason, NODE_REASON_MAX, "ingress socket %s: %s", path,
+			 strerror(errno));
 		return -errno;
 	}
 	return 0;
@@ -449,8 +455,8 @@ static void release(struct node_ingress *self)
 int node_ingress_start(const struct node_ingress_config *config, struct node_ingress **ret_ingress,
 		       char *ret_reason)
 {
-	struct node_ingress *self = calloc(
-		1, sizeof(*self) + config->connections_max * sizeof(self->connection[0]));
+	struct node_ingress *self =
+		calloc(1, sizeof(*self) + config->connections_max * sizeof(self->connection[0]));
 	int code;
 
 	if (!self)

@@ -34,19 +34,22 @@ struct node_reader;
 struct node_ingress_config {
 	const char *path;
 	uint32_t connections_max;
-	struct dp_ring *frames;   /* to verify */
-	struct dp_ring *answers;  /* from the replica tile */
-	struct dp_ring *refusals; /* from the verify tile */
+	struct dp_ring *frames;        /* to verify */
+	struct dp_ring *answers;       /* from the replica tile */
+	struct dp_ring *refusals;      /* from the verify tile */
 	struct node_wake *wake;        /* this thread's */
 	struct node_wake *verify_wake; /* who takes `frames` */
 	struct node_reader *reader;    /* used by this thread only, from start to stop */
 	void (*status)(void *context, struct wire_client_status *ret_status);
 	void *status_context;
-	_Atomic uint32_t *open_count;  /* published: connections open now */
+	_Atomic uint32_t *open_count; /* published: connections open now */
 	struct ctl_block *metrics;
 };
 
-/* Opens the socket and starts the thread. An old socket file of a dead node is replaced; a live one is ERR_BUSY. */
+/*
+ * Opens the socket and starts the thread. An old socket file of a dead node is replaced; a live one
+ * is ERR_BUSY.
+ */
 int node_ingress_start(const struct node_ingress_config *config, struct node_ingress **ret_ingress,
 		       char *ret_reason);
 

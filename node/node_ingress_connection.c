@@ -112,8 +112,8 @@ bool node_connection_flush(struct node_connection *connection)
 	const uint8_t *bytes;
 
 	while ((bytes = dp_ring_peek(connection->queue, &header)) != NULL) {
-		ssize_t sent = send(connection->fd, bytes, header->bytes,
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t sent =
+			send(connection->fd, bytes, header->bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent < 0)
 			return errno == EAGAIN || errno == ENOBUFS;

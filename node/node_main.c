@@ -15,7 +15,7 @@
 
 enum {
 	EXIT_GOOD = 0,
-	EXIT_FAILED = 1,   /* stopped by an error while running */
+	EXIT_FAILED = 1, /* stopped by an error while running */
 	EXIT_USAGE = 2,
 	EXIT_CONFIG = 3,   /* configuration, genesis, keys, modes of files */
 	EXIT_BUSY = 4,     /* another process has the store, the sockets or the ports */
@@ -34,7 +34,8 @@ static const char help[] =
 	"\n"
 	"SIGTERM or SIGINT stop the node in order; kill -9 at any moment is safe.\n"
 	"exit codes: 0 stopped in order, 1 failed while running, 2 usage, 3 configuration,\n"
-	"genesis, keys or their modes, 4 busy, 5 store, 6 memory, ports or what the system refuses\n";
+	"genesis, keys or their modes, 4 busy, 5 store, 6 memory, ports or what the system\n"
+	"refuses\n";
 
 static struct node node; /* large, and the only one */
 

@@ -10,7 +10,8 @@
  *     PEER, PEER_UP...   net -> verify       see dataplane/dp_tile_net.h
  *     FRAME              ingress -> verify   -        -        origin   frame bytes
  *     VERIFIED_PEER      verify -> replica   replica  -        time     stamp, bytes
- *     VERIFIED_FRAME     verify -> replica   -        -        origin   stamp, bytes (aux_high: time)
+ *     VERIFIED_FRAME     verify -> replica   -        -        origin   stamp, bytes (aux_high:
+ *     time)
  *     REFUSED            verify -> replica   -        -        origin   struct node_refusal
  *     COMMITS            replica -> verify   -        -        view     struct node_commits
  *     COMMITS_CHECKED    verify -> replica   -        -        view     struct node_commits_checked
@@ -21,7 +22,8 @@
  *     READ               replica -> store    log      -        ticket   - (aux_high: position)
  *     READ_DONE          store -> replica    log      -code    ticket   struct node_read
  *     LOCAL              replica -> ingress  -        -        origin   wire_client message
- *     LOCAL_SUBSCRIBERS  replica -> ingress  -        -        -        client key, wire_client message
+ *     LOCAL_SUBSCRIBERS  replica -> ingress  -        -        -        client key, wire_client
+ *     message
  *     FINAL              replica -> ingress  -        -        height   - (aux_high: transactions)
  */
 #ifndef QUORATE_NODE_MESSAGE_H

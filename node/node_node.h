@@ -1,7 +1,8 @@
 /*
  * node_node: everything one node consists of, and how it is put together.
  *
- *     identity -> page -> store (lock, recovery) -> replica -> ports -> rings, tiles -> ingress -> run
+ *     identity -> page -> store (lock, recovery) -> replica -> ports -> rings, tiles -> ingress ->
+ *     run
  *
  * node_open() goes down this list; the first step that fails undoes those before it and
  * leaves one line with cause and remedy. node_close() undoes all of it, in reverse.
@@ -76,7 +77,9 @@ struct node {
 	_Atomic uint32_t local_open;
 };
 
-/* Builds the node of `config` in `node` (all zero). Returns 0, or a negative code and node->reason. */
+/*
+ * Builds the node of `config` in `node` (all zero). Returns 0, or a negative code and node->reason.
+ */
 int node_open(struct node *node, const struct node_config *config);
 
 /* Runs until node->stop; returns 0 or a negative code. */
@@ -102,8 +105,8 @@ void node_fill_status(void *context, struct ctl_status *status);
 __attribute__((format(printf, 1, 2))) void node_log(const char *format, ...);
 
 /* Sets node->reason; returns `code`. */
-__attribute__((format(printf, 3, 4))) int node_fail(struct node *node, int code,
-						    const char *format, ...);
+__attribute__((format(printf, 3, 4))) int node_fail(struct node *node, int code, const char *format,
+						    ...);
 
 extern const char node_version[];
 

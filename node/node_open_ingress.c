@@ -14,10 +14,10 @@ static void fill_client_status(void *context, struct wire_client_status *ret_sta
 	static struct ctl_status page; /* one ingress thread a process */
 	const struct node *node = context;
 
-	*ret_status = (struct wire_client_status){ .chain_id = node->identity.chain_id,
-						   .replica = node->identity.id,
-						   .replica_count =
-							   node->identity.genesis.member_count };
+	*ret_status =
+		(struct wire_client_status){ .chain_id = node->identity.chain_id,
+					     .replica = node->identity.id,
+					     .replica_count = node->identity.genesis.member_count };
 	if (ctl_status_read(&node->page->status, &page) < 0)
 		return;
 	ret_status->epoch = page.epoch;
@@ -52,8 +52,8 @@ static int open_reader(struct node *node)
 		     blocklog_store_durable_end(node->store, BLOCKLOG_LANE));
 	code = node_reader_open(&config, &node->reader, reason, sizeof(reason));
 	return code < 0 ? node_fail(node, code, "reader: %.300s",
-				    reason[0] ? reason : err_text(code))
-			: 0;
+				    reason[0] ? reason : err_text(code)) :
+			  0;
 }
 
 int node_open_ingress(struct node *node)

@@ -66,8 +66,7 @@ static void add_families(struct node *node)
 	node->drops_gate = add_family(node, NODE_TILE_VERIFY, "quorate_gate_drops_total",
 				      "Messages and frames refused before the replica saw them.",
 				      gate_labels, UNITS_COUNT(gate_labels));
-	node->drops_consensus = add_family(node, NODE_TILE_REPLICA,
-					   "quorate_consensus_drops_total",
+	node->drops_consensus = add_family(node, NODE_TILE_REPLICA, "quorate_consensus_drops_total",
 					   "Verified consensus messages the core ignored.",
 					   consensus_labels, UNITS_COUNT(consensus_labels));
 	node->drops_lane = add_family(node, NODE_TILE_REPLICA, "quorate_lane_drops_total",
@@ -96,8 +95,8 @@ int node_open_page(struct node *node)
 		return node_fail(node, code, "metrics page in %s: %s", node->config.run_dir,
 				 err_text(code));
 	for (int i = 0; i <= NODE_TILE_COUNT; i++)
-		node->metrics[i] = ctl_block_register(node->page,
-						      node_tile_name((enum node_tile_id)i));
+		node->metrics[i] =
+			ctl_block_register(node->page, node_tile_name((enum node_tile_id)i));
 	add_families(node);
 	return 0;
 }
@@ -113,10 +112,11 @@ static void fill_ports(const struct node *node, struct ctl_status *status)
 		snprintf(port->kind, sizeof(port->kind), "%s",
 			 config->kind == NODE_PORT_MEMIF ? "memif" : "af_packet");
 		snprintf(port->role, sizeof(port->role), "%s",
-			 config->role == NODE_PORT_CLIENT ? "client"
-			 : config->role == NODE_PORT_PEER ? "peer" : "both");
-		port->link = atomic_load(&node->net_view.port[i].is_up) ? CTL_LINK_UP
-									: CTL_LINK_DOWN;
+			 config->role == NODE_PORT_CLIENT ? "client" :
+			 config->role == NODE_PORT_PEER   ? "peer" :
+							    "both");
+		port->link = atomic_load(&node->net_view.port[i].is_up) ? CTL_LINK_UP :
+									  CTL_LINK_DOWN;
 		port->frames_in = atomic_load(&node->net_view.port[i].rx_packets);
 		port->frames_out = atomic_load(&node->net_view.port[i].tx_packets);
 		port->bytes_in = atomic_load(&node->net_view.port[i].rx_bytes);
@@ -139,10 +139,11 @@ void node_fill_status(void *context, struct ctl_status *status)
 		status->peer[i].is_up = bitset_has(&up, i);
 	snprintf(status->version, sizeof(status->version), "%s", node_version);
 	snprintf(status->crypto, sizeof(status->crypto), "%s, build %08x",
-		 crypto_cipher_best() == CRYPTO_CIPHER_AES256GCM ? "AES-256-GCM"
-								  : "ChaCha20-Poly1305",
+		 crypto_cipher_best() == CRYPTO_CIPHER_AES256GCM ? "AES-256-GCM" :
+								   "ChaCha20-Poly1305",
 		 node->party.build_id);
-	snprintf(status->disk, sizeof(status->disk), "%s", blocklog_dev_info(node->dev)->description);
+	snprintf(status->disk, sizeof(status->disk), "%s",
+		 blocklog_dev_info(node->dev)->description);
 	snprintf(status->memory, sizeof(status->memory), "%s",
 		 dp_env_has_hugepages() ? "hugepages" : "no hugepages");
 	snprintf(status->cores, sizeof(status->cores), "%s",

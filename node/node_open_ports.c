@@ -15,8 +15,8 @@ static int start_env(struct node *node)
 {
 	struct dp_env_config config = {
 		.memory_bytes = node->config.memory_mib * (uint32_t)UNITS_MIB,
-		.hugepages = node->config.use_hugepages ? DP_ENV_HUGEPAGES_AUTO
-							: DP_ENV_HUGEPAGES_NEVER,
+		.hugepages = node->config.use_hugepages ? DP_ENV_HUGEPAGES_AUTO :
+							  DP_ENV_HUGEPAGES_NEVER,
 		.core = -1,
 	};
 	int code;
@@ -47,7 +47,8 @@ static int open_port(struct node *node, uint32_t index)
 	if (config->kind == NODE_PORT_MEMIF)
 		snprintf(port.socket, sizeof(port.socket), "%s", config->socket + 1);
 	else if (strlen(config->interface) >= sizeof(port.interface))
-		return node_fail(node, ERR_CONFIG, "[port %s]: interface '%s' is longer than Linux allows",
+		return node_fail(node, ERR_CONFIG,
+				 "[port %s]: interface '%s' is longer than Linux allows",
 				 config->name, config->interface);
 	else
 		memcpy(port.interface, config->interface, strlen(config->interface) + 1);
@@ -70,7 +71,8 @@ int node_open_ports(struct node *node)
 	if (code == 0 && node->config.bell[0] != '\0') {
 		code = dp_bell_open(&node->bell, node->config.bell + 1);
 		if (code < 0)
-			return node_fail(node, code, "doorbell %s: %s; stop that one or name another",
+			return node_fail(node, code,
+					 "doorbell %s: %s; stop that one or name another",
 					 node->config.bell, err_text(code));
 		node->bell_is_open = true;
 	}

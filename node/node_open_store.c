@@ -24,15 +24,16 @@ static void fill_consensus(const struct node *node, struct hs_config *ret_config
 		.epoch = node->identity.validators.epoch,
 		.replica_id = node->identity.id,
 		.replica_count = genesis->member_count,
-		.delta_ns = config->delta_ms ? config->delta_ms * UNITS_NS_PER_MS
-					     : genesis->delta_ns,
-		.timeout_max_ns = config->timeout_max_ms ? config->timeout_max_ms * UNITS_NS_PER_MS
-							 : genesis->timeout_max_ns,
-		.heartbeat_ns = config->heartbeat_ms ? config->heartbeat_ms * UNITS_NS_PER_MS
-						     : genesis->heartbeat_ns,
-		.block_interval_min_ns = config->block_interval_min_us
-						 ? config->block_interval_min_us * UNITS_NS_PER_US
-						 : genesis->block_interval_min_ns,
+		.delta_ns = config->delta_ms ? config->delta_ms * UNITS_NS_PER_MS :
+					       genesis->delta_ns,
+		.timeout_max_ns = config->timeout_max_ms ?
+					  config->timeout_max_ms * UNITS_NS_PER_MS :
+					  genesis->timeout_max_ns,
+		.heartbeat_ns = config->heartbeat_ms ? config->heartbeat_ms * UNITS_NS_PER_MS :
+						       genesis->heartbeat_ns,
+		.block_interval_min_ns = config->block_interval_min_us ?
+						 config->block_interval_min_us * UNITS_NS_PER_US :
+						 genesis->block_interval_min_ns,
 		.clock_skew_max_ns = genesis->clock_skew_max_ns,
 	};
 }
@@ -81,8 +82,9 @@ static int make_replica(struct node *node)
 	bytes = replica_footprint(config);
 	buffer_bytes = replica_buffer_bytes(config);
 	if (bytes == 0 || buffer_bytes == 0)
-		return node_fail(node, ERR_CONFIG, "the genesis and this configuration do not fit "
-						   "together: check [timers] and [limits]");
+		return node_fail(node, ERR_CONFIG,
+				 "the genesis and this configuration do not fit "
+				 "together: check [timers] and [limits]");
 	memory = node_memory(bytes);
 	buffers = node_memory(buffer_bytes);
 	if (!memory || !buffers)
@@ -192,9 +194,10 @@ static int recover(struct node *node)
 	int code = recover_logs(node);
 
 	if (code < 0)
-		return node_fail(node, code,
-				 "store %s: recovery stopped: %s; run quorate-store verify --dir %s",
-				 node->config.data_dir, err_text(code), node->config.data_dir);
+		return node_fail(
+			node, code,
+			"store %s: recovery stopped: %s; run quorate-store verify --dir %s",
+			node->config.data_dir, err_text(code), node->config.data_dir);
 	code = blocklog_store_safety(node->store, &record, &record_bytes);
 	if (code == ERR_NOT_FOUND)
 		node_log("both copies of the safety record are unreadable: this node only "
@@ -204,7 +207,8 @@ static int recover(struct node *node)
 	code = replica_recover_safety(node->replica, node->gate, record, record_bytes);
 	if (code < 0)
 		return node_fail(node, code, "safety record: %s", err_text(code));
-	node->torn_bytes = recovery->torn_bytes[BLOCKLOG_LANE] + recovery->torn_bytes[BLOCKLOG_BLOCK];
+	node->torn_bytes =
+		recovery->torn_bytes[BLOCKLOG_LANE] + recovery->torn_bytes[BLOCKLOG_BLOCK];
 	return 0;
 }
 
@@ -222,8 +226,8 @@ static int open_store(struct node *node)
 
 	if (!memory)
 		return node_fail(node, bytes ? ERR_MEMORY : ERR_CONFIG,
-				 bytes ? "no memory for the store"
-				       : "[store] segment_mib or segments_max do not fit together");
+				 bytes ? "no memory for the store" :
+					 "[store] segment_mib or segments_max do not fit together");
 	code = blocklog_store_open(node->dev, &config, memory, bytes, &node->store);
 	switch (code) {
 	case 0:
@@ -231,7 +235,8 @@ static int open_store(struct node *node)
 	case ERR_FOREIGN:
 		return node_fail(node, code,
 				 "store %s: belongs to another chain or node than member %u of %s",
-				 node->config.data_dir, node->identity.id, node->identity.genesis.name);
+				 node->config.data_dir, node->identity.id,
+				 node->identity.genesis.name);
 	case ERR_NEWER:
 		return node_fail(node, code,
 				 "store %s: written by a newer quorated; upgrade this one",

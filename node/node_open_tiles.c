@@ -140,7 +140,7 @@ static int set_up_net(struct node *node)
 			     .member_count = node->identity.genesis.member_count,
 			     .clients_max = node->config.sessions_max,
 			     .subscriptions_max = admission->clients_max,
-			     .client_budget = { .frames_per_s = node->config.client_frames_per_s } },
+			     .client_budget.frames_per_s = node->config.client_frames_per_s },
 		.bell = node->bell_is_open ? &node->bell : NULL,
 		.to_core = node->ring[NODE_RING_NET_CORE],
 		.to_lane = node->ring[NODE_RING_NET_LANE],
@@ -287,7 +287,8 @@ int node_open_tiles(struct node *node)
 	if (code == 0)
 		code = node_wake_open(&node->ingress_wake);
 	if (code < 0)
-		return node->reason[0] ? code : node_fail(node, code, "eventfd: %s", err_text(code));
+		return node->reason[0] ? code :
+					 node_fail(node, code, "eventfd: %s", err_text(code));
 	code = set_up_net(node);
 	if (code == 0)
 		code = set_up_verify(node);

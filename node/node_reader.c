@@ -19,8 +19,8 @@ static void *reserve(size_t bytes)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static int open_log(struct node_reader *reader, uint32_t number,
-		    struct blocklog_reader **ret_log, char *ret_reason, size_t reason_bytes)
+static int open_log(struct node_reader *reader, uint32_t number, struct blocklog_reader **ret_log,
+		    char *ret_reason, size_t reason_bytes)
 {
 	size_t bytes = blocklog_reader_footprint();
 
@@ -63,8 +63,8 @@ int node_reader_open(const struct node_reader_config *config, struct node_reader
 		code = blocklog_reader_tail(reader->follower, BLOCKLOG_BLOCK,
 					    &reader->offline_block_end, &torn);
 	if (code == 0 && !config->lane_end)
-		code = blocklog_reader_tail(reader->lanes, BLOCKLOG_LANE,
-					    &reader->offline_lane_end, &torn);
+		code = blocklog_reader_tail(reader->lanes, BLOCKLOG_LANE, &reader->offline_lane_end,
+					    &torn);
 	if (code < 0) {
 		node_reader_close(reader);
 		return code;
@@ -93,16 +93,16 @@ void node_reader_close(struct node_reader *reader)
 uint64_t node_reader_block_end(const struct node_reader *reader)
 {
 	/* Pairs with the store tile's release: what lies before the end is on the disk. */
-	return reader->config.block_end
-		       ? atomic_load_explicit(reader->config.block_end, memory_order_acquire)
-		       : reader->offline_block_end;
+	return reader->config.block_end ?
+		       atomic_load_explicit(reader->config.block_end, memory_order_acquire) :
+		       reader->offline_block_end;
 }
 
 uint64_t node_reader_lane_end(const struct node_reader *reader)
 {
-	return reader->config.lane_end
-		       ? atomic_load_explicit(reader->config.lane_end, memory_order_acquire)
-		       : reader->offline_lane_end;
+	return reader->config.lane_end ?
+		       atomic_load_explicit(reader->config.lane_end, memory_order_acquire) :
+		       reader->offline_lane_end;
 }
 
 /* ---- follow: where each height's records are ---- */
@@ -207,7 +207,8 @@ static int open_batch(struct node_reader *reader)
 				  node_reader_lane_end(reader), &view);
 	if (code < 0)
 		return code;
-	if (lane_record_open(view.bytes, view.count, &reader->config.chain_id, &cursor->record) < 0 ||
+	if (lane_record_open(view.bytes, view.count, &reader->config.chain_id, &cursor->record) <
+		    0 ||
 	    memcmp(cursor->record.header.digest.b, cursor->batch_mark.digest.b,
 		   sizeof(cursor->batch_mark.digest.b)) != 0)
 		return ERR_CORRUPT;

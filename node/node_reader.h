@@ -30,7 +30,10 @@ struct node_reader_config {
 	uint64_t epoch;
 	uint32_t replica_id;
 	uint32_t replica_count;
-	/* Ends of what is durable, published by who writes; NULL for both: an offline store, read to its end. */
+	/*
+	 * Ends of what is durable, published by who writes; NULL for both: an offline store, read
+	 * to its end.
+	 */
 	const _Atomic uint64_t *block_end;
 	const _Atomic uint64_t *lane_end;
 };
@@ -42,11 +45,16 @@ int node_reader_open(const struct node_reader_config *config, struct node_reader
 /* Accepts NULL. */
 void node_reader_close(struct node_reader *reader);
 
-/* The first record at or after (*height, *index): 1 and the position moved behind it; 0 none yet; or negative. */
+/*
+ * The first record at or after (*height, *index): 1 and the position moved behind it; 0 none yet;
+ * or negative.
+ */
 int node_reader_next(struct node_reader *reader, uint64_t *height, uint32_t *index,
 		     struct wire_client_record *ret_record);
 
-/* 0, ERR_NOT_FOUND, or ERR_CORRUPT and the like. The record's bytes stay valid until the next call. */
+/*
+ * 0, ERR_NOT_FOUND, or ERR_CORRUPT and the like. The record's bytes stay valid until the next call.
+ */
 int node_reader_find(struct node_reader *reader, const struct wire_client_name *name,
 		     struct wire_client_record *ret_record);
 

@@ -86,8 +86,8 @@ static int walk_for(struct node_reader *reader, const struct wire_client_name *n
 int node_reader_place(struct node_reader *reader, const struct wire_client_name *name,
 		      struct wire_client_record *ret_record)
 {
-	uint64_t key = name->by_txid ? key_of_id(&name->txid)
-				     : key_of_seq(&name->client, name->seq);
+	uint64_t key = name->by_txid ? key_of_id(&name->txid) :
+				       key_of_seq(&name->client, name->seq);
 	const struct node_reader_find *slot;
 	int code = build_index(reader);
 
@@ -206,7 +206,8 @@ static int collect_batches(struct node_reader *reader, struct wire_proof_parts *
 		struct blocklog_view view;
 		struct lane_record record;
 
-		if (parts->batch_count == WIRE_PROOF_BATCHES_MAX || ++at >= cursor->mark.batch_count)
+		if (parts->batch_count == WIRE_PROOF_BATCHES_MAX ||
+		    ++at >= cursor->mark.batch_count)
 			return ERR_NOT_FOUND;
 		replica_mark_batch_at(&cursor->mark, at, &batch);
 		if (blocklog_reader_at(reader->lanes, BLOCKLOG_LANE, batch.position,

@@ -22,7 +22,8 @@ static int control_setup(void *memory, const void *setup)
 	return 0;
 }
 
-static void on_request(void *context, const struct ctl_request *request, struct ctl_reply *ret_reply)
+static void on_request(void *context, const struct ctl_request *request,
+		       struct ctl_reply *ret_reply)
 {
 	struct control_tile *self = context;
 

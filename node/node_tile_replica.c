@@ -72,11 +72,11 @@ static bool send_out(struct replica_tile *self, const struct replica_effect *eff
 
 static bool persist_out(struct replica_tile *self, const struct replica_effect *effect)
 {
-	struct dp_ring *ring = effect->u.persist.log == BLOCKLOG_LANE ? self->io.lane_appends
-								      : self->io.appends;
+	struct dp_ring *ring = effect->u.persist.log == BLOCKLOG_LANE ? self->io.lane_appends :
+									self->io.appends;
 	struct dp_ring_header header = {
-		.kind = effect->u.persist.is_borrowed ? NODE_MESSAGE_APPEND_BORROWED
-						      : NODE_MESSAGE_APPEND,
+		.kind = effect->u.persist.is_borrowed ? NODE_MESSAGE_APPEND_BORROWED :
+							NODE_MESSAGE_APPEND,
 		.source = (uint32_t)effect->u.persist.log,
 		.tag = effect->u.persist.kind,
 		.aux = effect->u.persist.ticket,
@@ -112,7 +112,8 @@ static bool sign_out(struct replica_tile *self, const struct replica_effect *eff
 
 static bool commits_out(struct replica_tile *self, const struct replica_effect *effect)
 {
-	struct dp_ring_header header = { .kind = NODE_MESSAGE_COMMITS, .aux = effect->u.commits.view };
+	struct dp_ring_header header = { .kind = NODE_MESSAGE_COMMITS,
+					 .aux = effect->u.commits.view };
 	struct node_commits *commits;
 	uint8_t *room = dp_ring_reserve(self->io.commits, sizeof(*commits));
 
@@ -131,7 +132,8 @@ static bool commits_out(struct replica_tile *self, const struct replica_effect *
 static void receipt_out(struct replica_tile *self, const struct replica_effect *effect)
 {
 	const struct replica_receipt *receipt = &effect->u.receipt;
-	uint64_t arrived_ns = node_pending_take(&self->pending, &receipt->client, receipt->first_seq);
+	uint64_t arrived_ns =
+		node_pending_take(&self->pending, &receipt->client, receipt->first_seq);
 
 	node_answer_receipt(&self->io.answer, receipt);
 	ctl_metric_add(self->io.metrics, CTL_METRIC_RECEIPTS_SENT, 1);
@@ -149,7 +151,8 @@ static bool final_out(struct replica_tile *self, const struct replica_effect *ef
 	};
 
 	if (node_answer_is_heard(&self->io.answer) &&
-	    dp_ring_push(self->io.answer.local, &header, NULL, 0)) /* full: the next one says more */
+	    dp_ring_push(self->io.answer.local, &header, NULL,
+			 0)) /* full: the next one says more */
 		self->io.answer.local_sent++;
 	/* Pairs with the loads of the verify tile and the ingress thread. */
 	atomic_store_explicit(self->io.committed_height, effect->u.final.height,
@@ -332,8 +335,8 @@ static bool take_one(struct replica_tile *self, const struct dp_ring_header *hea
 		return take_verified(self, header, payload);
 	case NODE_MESSAGE_PEER_UP:
 	case NODE_MESSAGE_PEER_DOWN:
-		input.kind = header->kind == NODE_MESSAGE_PEER_UP ? REPLICA_INPUT_PEER_UP
-								  : REPLICA_INPUT_PEER_DOWN;
+		input.kind = header->kind == NODE_MESSAGE_PEER_UP ? REPLICA_INPUT_PEER_UP :
+								    REPLICA_INPUT_PEER_DOWN;
 		input.u.peer = header->source;
 		return step(self, &input);
 	default:
@@ -347,7 +350,8 @@ static bool take_ring(struct replica_tile *self, struct dp_ring *ring, uint32_t 
 	const struct dp_ring_header *header;
 	const uint8_t *payload;
 
-	for (uint32_t i = 0; i < INPUT_BURST && (payload = dp_ring_peek(ring, &header)) != NULL; i++) {
+	for (uint32_t i = 0; i < INPUT_BURST && (payload = dp_ring_peek(ring, &header)) != NULL;
+	     i++) {
 		bool is_drained = take_one(self, header, payload);
 
 		dp_ring_release(ring);

@@ -20,10 +20,10 @@
 struct node_replica_setup {
 	struct replica *replica; /* recovered, before START; the tile's from now on */
 	uint32_t replica_id;
-	struct dp_ring *done;     /* store */
-	struct dp_ring *signed_;  /* signer */
-	struct dp_ring *core;     /* verify: consensus, certificates, peers up and down */
-	struct dp_ring *data;     /* verify: lanes and clients' frames */
+	struct dp_ring *done;      /* store */
+	struct dp_ring *signed_;   /* signer */
+	struct dp_ring *core;      /* verify: consensus, certificates, peers up and down */
+	struct dp_ring *data;      /* verify: lanes and clients' frames */
 	struct dp_ring *send_core; /* net, by priority */
 	struct dp_ring *send_data;
 	struct dp_ring *appends;

@@ -76,7 +76,8 @@ static bool report_append(struct store_tile *self, const struct blocklog_done *d
 
 static bool report_read(struct store_tile *self, const struct blocklog_done *done)
 {
-	struct node_read read = { .count = (uint32_t)done->count, .record_kind = done->record_kind };
+	struct node_read read = { .count = (uint32_t)done->count,
+				  .record_kind = done->record_kind };
 	uint32_t i = 0;
 
 	while (i < NODE_READ_BUFFERS &&
@@ -97,8 +98,8 @@ static uint32_t report_done(struct store_tile *self)
 
 	while (self->done_next < self->done_count) {
 		const struct blocklog_done *done = &self->done[self->done_next];
-		bool went = done->kind == BLOCKLOG_DONE_APPEND ? report_append(self, done)
-							       : report_read(self, done);
+		bool went = done->kind == BLOCKLOG_DONE_APPEND ? report_append(self, done) :
+								 report_read(self, done);
 
 		if (!went)
 			break;
@@ -141,8 +142,8 @@ static uint32_t take_appends(struct store_tile *self, struct dp_ring *ring)
 		if (code == ERR_FULL)
 			break;
 		if (code < 0) {
-			if (!report(self, NODE_MESSAGE_APPENDED,
-				    (enum blocklog_log)header->source, code, header->aux, 0, NULL, 0))
+			if (!report(self, NODE_MESSAGE_APPENDED, (enum blocklog_log)header->source,
+				    code, header->aux, 0, NULL, 0))
 				break;
 		} else {
 			queue->at[queue->head++ % PENDING_MAX] =
@@ -169,18 +170,17 @@ static uint32_t take_reads(struct store_tile *self)
 			i++;
 		if (i == NODE_READ_BUFFERS)
 			break;
-		code = blocklog_store_read(self->io.store, (enum blocklog_log)header->source,
-					   header->aux_high,
-					   self->io.read_buffers + (size_t)i * NODE_READ_BUFFER_BYTES,
-					   NODE_READ_BUFFER_BYTES, header->aux);
+		code = blocklog_store_read(
+			self->io.store, (enum blocklog_log)header->source, header->aux_high,
+			self->io.read_buffers + (size_t)i * NODE_READ_BUFFER_BYTES,
+			NODE_READ_BUFFER_BYTES, header->aux);
 		if (code == ERR_FULL)
 			break;
 		if (code < 0) {
 			struct node_read none = { 0 };
 
-			if (!report(self, NODE_MESSAGE_READ_DONE,
-				    (enum blocklog_log)header->source, code, header->aux, 0, &none,
-				    sizeof(none)))
+			if (!report(self, NODE_MESSAGE_READ_DONE, (enum blocklog_log)header->source,
+				    code, header->aux, 0, &none, sizeof(none)))
 				break;
 		} else {
 			atomic_store_explicit(&self->is_taken[i], 1, memory_order_relaxed);

@@ -47,8 +47,8 @@ static void pass_on(struct dp_ring *ring, uint8_t *room, struct dp_ring_header *
 static bool peer_state_on(struct verify_tile *self, const struct dp_ring_header *header)
 {
 	struct dp_ring_header out = {
-		.kind = header->kind == DP_NET_PEER_UP ? NODE_MESSAGE_PEER_UP
-						       : NODE_MESSAGE_PEER_DOWN,
+		.kind = header->kind == DP_NET_PEER_UP ? NODE_MESSAGE_PEER_UP :
+							 NODE_MESSAGE_PEER_DOWN,
 		.source = header->source,
 	};
 
@@ -81,9 +81,9 @@ static uint32_t take_peers(struct verify_tile *self, struct dp_ring *from, struc
 	uint32_t taken = 0;
 
 	while (taken < burst && (bytes = dp_ring_peek(from, &header)) != NULL) {
-		bool went = header->kind == DP_NET_PEER_MESSAGE
-				    ? peer_message_on(self, to, header, bytes)
-				    : peer_state_on(self, header);
+		bool went = header->kind == DP_NET_PEER_MESSAGE ?
+				    peer_message_on(self, to, header, bytes) :
+				    peer_state_on(self, header);
 
 		if (!went)
 			break;
@@ -145,8 +145,8 @@ static bool frame_on(struct verify_tile *self, uint64_t origin, uint64_t arrived
 	uint64_t checks_before = replica_gate_verified(self->io.gate)->checks;
 	struct replica_verified verified;
 	uint64_t height = atomic_load_explicit(self->io.committed_height, memory_order_acquire);
-	uint8_t *room = dp_ring_reserve(self->io.ret_data,
-					(uint32_t)sizeof(verified.stamp) + count);
+	uint8_t *room =
+		dp_ring_reserve(self->io.ret_data, (uint32_t)sizeof(verified.stamp) + count);
 	int code;
 
 	if (!room)

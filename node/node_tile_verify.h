@@ -27,7 +27,7 @@ struct node_verify_setup {
 	struct dp_ring *ret_core;  /* replica, the urgent one */
 	struct dp_ring *ret_data;
 	struct node_answer answer;
-	struct node_wake *wake;    /* rung by the ingress thread; NULL: this tile never sleeps */
+	struct node_wake *wake;       /* rung by the ingress thread; NULL: this tile never sleeps */
 	struct node_wake *local_wake; /* of the ingress thread; NULL: none */
 	const _Atomic uint64_t *committed_height; /* published by the replica tile */
 	struct ctl_block *metrics;

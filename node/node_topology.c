@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "node/node_tile_net.h"
 #include "node/node_tile_control.h"
+#include "node/node_tile_net.h"
 #include "node/node_tile_replica.h"
 #include "node/node_tile_signer.h"
 #include "node/node_tile_store.h"
@@ -34,7 +34,8 @@ const struct node_ring_row node_rings[NODE_RING_COUNT] = {
 	[NODE_RING_VERIFIED_DATA] = { "verified_data", TILE(VERIFY), TILE(REPLICA), 2048,
 				      "verify stops taking" },
 	[NODE_RING_COMMITS] = { "commits", TILE(REPLICA), TILE(VERIFY), 256, "the replica waits" },
-	[NODE_RING_SEND_CORE] = { "send_core", TILE(REPLICA), TILE(NET), 1024, "the replica waits" },
+	[NODE_RING_SEND_CORE] = { "send_core", TILE(REPLICA), TILE(NET), 1024,
+				  "the replica waits" },
 	[NODE_RING_SEND_DATA] = { "send_data", TILE(REPLICA), TILE(NET), 2048,
 				  "dropped; repaired by NACK" },
 	[NODE_RING_ANSWERS] = { "answers", TILE(REPLICA), TILE(NET), 1024,

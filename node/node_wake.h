@@ -21,7 +21,10 @@ struct node_wake {
 int node_wake_open(struct node_wake *wake);
 void node_wake_close(struct node_wake *wake);
 
-/* Sleeper: from here on senders signal; look at every ring once more after this. Drains old signals. */
+/*
+ * Sleeper: from here on senders signal; look at every ring once more after this. Drains old
+ * signals.
+ */
 void node_wake_arm(struct node_wake *wake);
 void node_wake_disarm(struct node_wake *wake);
 

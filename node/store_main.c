@@ -33,7 +33,8 @@ struct store_options {
 };
 
 static const char help[] =
-	"usage: quorate-store format --dir DIR --genesis FILE --id N [--segment-mib N] [--allow-buffered]\n"
+	"usage: quorate-store format --dir DIR --genesis FILE --id N\n"
+	"                            [--segment-mib N] [--allow-buffered]\n"
 	"       quorate-store info   --dir DIR [--json]\n"
 	"       quorate-store verify --dir DIR [--json]\n"
 	"\n"
@@ -102,7 +103,8 @@ static int format_store(const struct store_options *options)
 	bytes = blocklog_store_footprint(&config);
 	memory = bytes ? take(bytes) : NULL;
 	if (!memory)
-		return say(EXIT_REFUSED, "--segment-mib %" PRIu64 ": must be a power of two, at least 1",
+		return say(EXIT_REFUSED,
+			   "--segment-mib %" PRIu64 ": must be a power of two, at least 1",
 			   options->segment_mib);
 	code = blocklog_dev_file_open(&device, &dev, reason, sizeof(reason));
 	if (code < 0)
@@ -112,8 +114,10 @@ static int format_store(const struct store_options *options)
 	blocklog_dev_file_close(dev);
 	free(memory);
 	if (code == ERR_DUPLICATE)
-		return say(EXIT_REFUSED, "%s: holds a store already; a store is never made twice, "
-					 "use a new directory and a new key", options->directory);
+		return say(EXIT_REFUSED,
+			   "%s: holds a store already; a store is never made twice, "
+			   "use a new directory and a new key",
+			   options->directory);
 	if (code < 0)
 		return say(EXIT_REFUSED, "%s: %s", options->directory, err_text(code));
 	printf("store made in %s for member %" PRIu64 " of chain %s\n", options->directory,
@@ -160,8 +164,8 @@ static void print_text(const struct log_report *reports, bool all)
 	for (int log = BLOCKLOG_LANE; log < BLOCKLOG_LOG_COUNT; log++) {
 		const struct log_report *report = &reports[log];
 
-		printf("%-6s log: %" PRIu64 " bytes, torn tail of %" PRIu64 " bytes", log_names[log],
-		       report->end, report->torn_bytes);
+		printf("%-6s log: %" PRIu64 " bytes, torn tail of %" PRIu64 " bytes",
+		       log_names[log], report->end, report->torn_bytes);
 		if (all && report->code == 0)
 			printf(", %" PRIu64 " records good", report->records);
 		if (report->code < 0)
@@ -174,10 +178,11 @@ static void print_text(const struct log_report *reports, bool all)
 static void print_json(const struct blocklog_identity *identity, const struct log_report *reports,
 		       int safety)
 {
-	printf("{\"node\":%u,\"safety_record\":%s", identity->node_id, safety == 0 ? "true" : "false");
+	printf("{\"node\":%u,\"safety_record\":%s", identity->node_id,
+	       safety == 0 ? "true" : "false");
 	for (int log = BLOCKLOG_LANE; log < BLOCKLOG_LOG_COUNT; log++)
-		printf(",\"%s\":{\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64 ",\"records\":%" PRIu64
-		       ",\"damaged\":%s,\"position\":%" PRIu64 "}",
+		printf(",\"%s\":{\"end\":%" PRIu64 ",\"torn_bytes\":%" PRIu64
+		       ",\"records\":%" PRIu64 ",\"damaged\":%s,\"position\":%" PRIu64 "}",
 		       log_names[log], reports[log].end, reports[log].torn_bytes,
 		       reports[log].records, reports[log].code < 0 ? "true" : "false",
 		       reports[log].damaged_at);
@@ -210,7 +215,8 @@ static int read_store(const struct store_options *options, bool all)
 	} else {
 		printf("store of node %u\n", blocklog_reader_identity(reader)->node_id);
 		print_text(reports, all);
-		printf("safety record: %s\n", safety == 0 ? "good" : "UNREADABLE: the node would only observe");
+		printf("safety record: %s\n",
+		       safety == 0 ? "good" : "UNREADABLE: the node would only observe");
 	}
 	blocklog_reader_close(reader);
 	free(memory);

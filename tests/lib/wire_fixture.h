@@ -171,7 +171,7 @@ struct wire_world_frame {
 	uint32_t count;
 };
 
-/* `frames` sealed frames of `transactions` each, 20 bytes a payload, numbered on from `first_seq`. */
+/* `frames` sealed frames of `transactions` each, 20 bytes a payload, from `first_seq` on. */
 static inline void wire_world_frames(const struct wire_world *world, uint64_t first_seq,
 				     uint32_t frames, uint32_t transactions,
 				     struct wire_world_frame *ret_frames)

@@ -102,7 +102,8 @@ static void overlong_lines_and_zero_bytes_are_refused(void)
 
 	memset(text, 'a', sizeof(text));
 	UNIT_EQUAL(node_config_parse(text, sizeof(text), "file", &config, reason), ERR_CONFIG);
-	UNIT_EQUAL(node_config_parse("[node]\nid = \0 1\n", 15, "file", &config, reason), ERR_CONFIG);
+	UNIT_EQUAL(node_config_parse("[node]\nid = \0 1\n", 15, "file", &config, reason),
+		   ERR_CONFIG);
 }
 
 static void a_refused_file_leaves_the_result_alone(void)
