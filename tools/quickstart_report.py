@@ -74,7 +74,8 @@ def report(work, out):
           f"lost {result['lost']}   twice {result['duplicates']}")
     print(f"blocks               {max(result['heights'])}")
     print(f"rate                 {result['tx_per_s']:.0f} tx/s, "
-          f"p50 {result['p50_us'] / 1000:.1f} ms, p99 {result['p99_us'] / 1000:.1f} ms (with a node dying; from when each was due)")
+          f"p50 {result['p50_us'] / 1000:.1f} ms, p99 {result['p99_us'] / 1000:.1f} ms "
+          "(with a node dying; from when each was due)")
     print(f"longest silence      {result['gap_us_max'] / 1000:.0f} ms")
     print(f"frames per port      {' '.join(str(count) for count in result['frames_per_port'])}"
           f"   ({result['ports']}, disk: {result['disk']})")

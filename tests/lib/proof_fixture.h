@@ -82,6 +82,7 @@ static inline void proof_world_blocks(struct proof_world *world)
 	world->parts.link_count = PROOF_LINKS;
 }
 
+/* FC, or QC(v, B) with its child and QC(v + 1, B'): what the proof ends in. */
 static inline void proof_world_certificates(struct proof_world *world,
 					    enum wire_proof_certificate kind)
 {
@@ -96,6 +97,7 @@ static inline void proof_world_certificates(struct proof_world *world,
 	world->parts.child_qc = &world->child_qc;
 }
 
+/* Puts the parts into bytes; tests spoil parts before, or bytes after. */
 static inline void proof_world_build(struct proof_world *world)
 {
 	int count = wire_proof_build(&world->parts, world->bytes, sizeof(world->bytes));
@@ -104,6 +106,7 @@ static inline void proof_world_build(struct proof_world *world)
 	world->count = (size_t)count;
 }
 
+/* All of the above for `members` replicas and one kind of certificate. */
 static inline void proof_world_init(struct proof_world *world, uint32_t members,
 				    enum wire_proof_certificate kind)
 {

@@ -29,6 +29,7 @@ struct wire_world {
 	struct crypto_signing_key client;
 };
 
+/* Limits of the genesis that tests rely on. */
 static inline void wire_world_limits(struct wire_genesis *genesis)
 {
 	memcpy(genesis->name, "test-chain", sizeof("test-chain"));
@@ -44,6 +45,7 @@ static inline void wire_world_limits(struct wire_genesis *genesis)
 	genesis->admission.clients_max = 4096;
 }
 
+/* Makes genesis, keys and validators of `count` members. */
 static inline void wire_world_init(struct wire_world *world, uint32_t count)
 {
 	uint8_t seed[CRYPTO_SEED_BYTES] = { 7 };
@@ -80,6 +82,7 @@ static inline void wire_world_init(struct wire_world *world, uint32_t count)
 	world->genesis_id = wire_genesis_block_id(&chain_id, &world->validators.set_hash);
 }
 
+/* A member's signature over a message of `kind`. */
 static inline void wire_world_sign(const struct wire_world *world, enum hs_message_kind kind,
 				   uint32_t author, uint64_t view, const struct crypto_hash *id,
 				   uint64_t qc_view, struct crypto_signature *ret_signature)
@@ -106,6 +109,7 @@ static inline void wire_world_qc(const struct wire_world *world, enum hs_message
 	}
 }
 
+/* q TIMEOUTs of `view`, all naming `qc_view`. */
 static inline void wire_world_tc(const struct wire_world *world, uint64_t view, uint64_t qc_view,
 				 struct hs_tc *ret_tc)
 {
@@ -144,6 +148,7 @@ static inline void wire_world_block(const struct wire_world *world, uint64_t vie
 			&block->signature);
 }
 
+/* A signed batch header over the leaves, chained to `prev`. */
 static inline void wire_world_batch(const struct wire_world *world, uint32_t lane, uint64_t seq,
 				    const struct crypto_hash *prev, const struct crypto_hash *root,
 				    uint32_t frames, struct lane_header *ret_header)

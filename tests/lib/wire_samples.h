@@ -8,6 +8,7 @@
 
 enum { SAMPLES_MAX = 40, BLOCK_ROOM = 16 * 1024 };
 
+/* Shared by all samples; they point into it. */
 static struct wire_world world;
 static struct wire_world_frame frames[8];
 static uint8_t block_bytes[2][BLOCK_ROOM];
@@ -20,6 +21,7 @@ struct sample {
 static struct sample sample[SAMPLES_MAX];
 static uint32_t sample_count;
 
+/* The next sample of `kind`; its body is the caller's to fill. */
 static inline struct wire_message *add(enum wire_kind kind)
 {
 	struct wire_message *message = &sample[sample_count++].message;
@@ -33,6 +35,7 @@ static inline struct wire_message *add(enum wire_kind kind)
 	return message;
 }
 
+/* Proposals, votes, commits, timeouts, certificates. */
 static inline void add_core(void)
 {
 	struct crypto_hash id = { { 5 } };
@@ -67,6 +70,7 @@ static inline void add_core(void)
 	wire_world_qc(&world, HS_MESSAGE_COMMIT, 6, &id, 0, &m->u.core.u.fc.c);
 }
 
+/* Repair with paths, and leaf lists. */
 static inline void add_repair(void)
 {
 	struct wire_message *m = add(WIRE_REPAIR);
@@ -88,6 +92,7 @@ static inline void add_repair(void)
 	}
 }
 
+/* Frames, headers, acknowledgements, wants. */
 static inline void add_lanes(void)
 {
 	struct wire_message *m = add(WIRE_LANE_FRAME);
@@ -111,6 +116,7 @@ static inline void add_lanes(void)
 	m->u.leaves = (struct lane_leaves){ .lane = 2, .seq = 5, .count = 3 };
 }
 
+/* SHOW and both kinds of EVIDENCE. */
 static inline void add_statements(void)
 {
 	struct crypto_hash id = { { 6 } };
@@ -136,6 +142,7 @@ static inline void add_statements(void)
 	m->u.evidence.lane.bad_index = 6;
 }
 
+/* WANT_BLOCK(S), BLOCKS, certificates, status. */
 static inline void add_catch_up(void)
 {
 	struct wire_message *m = add(WIRE_WANT_BLOCK);
@@ -165,6 +172,7 @@ static inline void add_catch_up(void)
 	m->u.status = (struct wire_status){ .view = 1, .committed_height = 2, .wall_ns = 3 };
 }
 
+/* Fills `sample` for a set of `replicas`, and encodes each once. */
 static inline void samples_make(uint32_t replicas)
 {
 	sample_count = 0;
