@@ -1,5 +1,8 @@
 /*
  * proof_fixture: a whole valid proof over a wire_world, and every part of it to spoil.
+ *
+ * A test builds one, changes one part or one byte, and asks the verifier, which must refuse.
+ * Deterministic; memory is the caller's.
  */
 #ifndef QUORATE_TESTS_LIB_PROOF_FIXTURE_H
 #define QUORATE_TESTS_LIB_PROOF_FIXTURE_H

@@ -1,6 +1,11 @@
 /*
  * wire_fixture: a small chain with real keys, for tests of bytes: members, certificates, blocks,
  * batches, frames. Deterministic. Header only; every function is static inline.
+ *
+ * Model    A wire_world is a genesis with real keys of its members, made from fixed seeds. What
+ *          is built over it verifies, so that a test may change one thing and know why it fails.
+ * Memory   The caller's; wire_exact_copy() alone takes the heap, and the caller frees it.
+ * Errors   None: what cannot happen in a fixture is ensure().
  */
 #ifndef QUORATE_TESTS_LIB_WIRE_FIXTURE_H
 #define QUORATE_TESTS_LIB_WIRE_FIXTURE_H

@@ -1,5 +1,8 @@
 /*
  * wire_samples: one message of every kind (some kinds more), with its bytes. Header only.
+ *
+ * For tests that must hold for every message: round trips, mutations, truncation. A new kind
+ * of message needs a sample here, or the test of the kinds' count fails.
  */
 #ifndef QUORATE_TESTS_LIB_WIRE_SAMPLES_H
 #define QUORATE_TESTS_LIB_WIRE_SAMPLES_H
