@@ -22,8 +22,9 @@ static int peer_key(const char *key, const char *value)
 
 static void a_number_is_digits_and_nothing_else(void)
 {
-	static const char *const bad[] = { "", " 1", "1 ", "-1", "+1", "0x1", "1.0", "one",
-					   "1234567890123456789" };
+	static const char *const bad[] = { "",    " 1",  "1 ",
+					   "-1",  "+1",  "0x1",
+					   "1.0", "one", "1234567890123456789" };
 	uint64_t number = 7;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -94,13 +95,20 @@ static void every_port_key_takes_its_value(void)
 static void a_value_that_fits_no_key_is_refused_with_the_value(void)
 {
 	static const char *const bad[][2] = {
-		{ "kind", "pci" },	   { "role", "" },
-		{ "memif_role", "master" },   { "address", "10.1.2" },
-		{ "address", "10.1.2.3/0" },  { "address", "10.1.2.3/33" },
-		{ "address", "10.1.2.3/x" },  { "gateway", "somewhere" },
-		{ "udp_port", "0" },	   { "udp_port", "65536" },
-		{ "mac", "02:00:00:00:00" },  { "mac", "02:00:00:00:00:00:00" },
-		{ "mac", "02:00:00:00:00:zz" }, { "neighbour", "10.1.2.3" },
+		{ "kind", "pci" },
+		{ "role", "" },
+		{ "memif_role", "master" },
+		{ "address", "10.1.2" },
+		{ "address", "10.1.2.3/0" },
+		{ "address", "10.1.2.3/33" },
+		{ "address", "10.1.2.3/x" },
+		{ "gateway", "somewhere" },
+		{ "udp_port", "0" },
+		{ "udp_port", "65536" },
+		{ "mac", "02:00:00:00:00" },
+		{ "mac", "02:00:00:00:00:00:00" },
+		{ "mac", "02:00:00:00:00:zz" },
+		{ "neighbour", "10.1.2.3" },
 		{ "neighbour", "10.1.2.3,xx" },
 	};
 

@@ -119,8 +119,8 @@ static void nothing_of_one_program_reaches_the_next(void)
 	node_connection_open(&connection, pair[0]);
 	other = pair[1];
 	UNIT_CHECK(node_connection_origin(&connection) != origin);
-	UNIT_CHECK(!node_connection_is_subscribed(&connection,
-						  &(struct crypto_public_key){ { 1 } }));
+	UNIT_CHECK(
+		!node_connection_is_subscribed(&connection, &(struct crypto_public_key){ { 1 } }));
 	UNIT_EQUAL(dp_ring_backlog_bytes(connection.queue), 0);
 	UNIT_CHECK(send_number(9) && is_next(9));
 	end();
