@@ -110,6 +110,29 @@ static void a_core_copied_as_bytes_goes_on_the_same_way(void)
 	hs_bench_stop(bench);
 }
 
+static void sixty_seven_of_a_hundred_members_certify_and_commit(void)
+{
+	static struct hs_block genesis;
+	static struct hs_block block;
+	struct hs_bench *bench = hs_bench_start(HS_REPLICAS_MAX, 0);
+
+	hs_make_genesis(&bench->config, &genesis);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 0, &block);
+	hs_bench_propose(bench, &block);
+	hs_bench_settle(bench);
+	for (uint32_t i = 34; i < 99; i++)
+		hs_bench_vote(bench, i, 1, &block.id);
+	UNIT_EQUAL(hs_core_high_qc(bench->core)->view, 0);
+	hs_bench_vote(bench, 99, 1, &block.id);
+	UNIT_EQUAL(hs_core_high_qc(bench->core)->view, 1);
+	UNIT_EQUAL(hs_core_high_qc(bench->core)->count, 67);
+	hs_bench_settle(bench);
+	for (uint32_t i = 1; i < 67; i++)
+		hs_bench_commit(bench, i, 1, &block.id);
+	UNIT_EQUAL(hs_core_status(bench->core).committed_height, 1);
+	hs_bench_stop(bench);
+}
+
 /* How many seeds a family runs: enough for a commit, more with HS_SEEDS. */
 static uint64_t seeds(void)
 {
@@ -211,6 +234,7 @@ UNIT_SUITE("hs_core", UNIT_TEST(configurations_out_of_range_are_refused),
 	   UNIT_TEST(start_comes_first_and_once_and_time_never_runs_back),
 	   UNIT_TEST(leaders_go_round), UNIT_TEST(certificates_are_the_newest_known),
 	   UNIT_TEST(a_core_copied_as_bytes_goes_on_the_same_way),
+	   UNIT_TEST(sixty_seven_of_a_hundred_members_certify_and_commit),
 	   UNIT_TEST(a_cluster_with_loss_agrees_and_goes_on),
 	   UNIT_TEST(without_faults_no_view_fails),
 	   UNIT_TEST(a_cluster_with_crashes_and_partitions_agrees_and_goes_on),

@@ -234,6 +234,18 @@ static void a_tip_without_a_proof_has_its_commits_checked_after_a_while(void)
 	hs_bench_stop(bench);
 }
 
+static void a_late_commit_does_not_make_a_proved_tip_doubtful(void)
+{
+	set_up();
+	commit_tip();
+	hs_bench_fc(bench, 1, &chain[1].id);
+	hs_bench_commit(bench, 3, 1, &chain[1].id);
+	hs_bench_wait(bench, 100000000);
+	UNIT_EQUAL(hs_bench_logged(bench, "check-commits"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "COMMIT"), 1);
+	hs_bench_stop(bench);
+}
+
 static void a_tip_with_a_successor_is_not_checked(void)
 {
 	set_up();
@@ -340,6 +352,7 @@ UNIT_SUITE("hs_finality",
 	   UNIT_TEST(c3_an_fc_commits_and_is_a_proof),
 	   UNIT_TEST(commits_are_said_in_height_order_each_once),
 	   UNIT_TEST(a_tip_without_a_proof_has_its_commits_checked_after_a_while),
+	   UNIT_TEST(a_late_commit_does_not_make_a_proved_tip_doubtful),
 	   UNIT_TEST(a_tip_with_a_successor_is_not_checked),
 	   UNIT_TEST(a_bad_signature_makes_a_suspect_whose_commits_wait_for_the_check),
 	   UNIT_TEST(a_check_that_is_never_answered_is_asked_again),
