@@ -1,119 +1,103 @@
 /*
- * node_fixture: rings of their own, and a directory with all a small node needs: genesis,
- * keys, an empty store. Header only; test code; the heap and a temporary directory.
+ * node_fixture: rings, a metrics page and a directory for the tests of node. Header only.
  */
-#ifndef QUORATE_TESTS_UNIT_NODE_NODE_FIXTURE_H
-#define QUORATE_TESTS_UNIT_NODE_NODE_FIXTURE_H
+#ifndef QUORATE_TESTS_NODE_FIXTURE_H
+#define QUORATE_TESTS_NODE_FIXTURE_H
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "base/units.h"
-#include "crypto/crypto_secret.h"
+#include "ctl/ctl_metrics.h"
 #include "dataplane/dp_ring.h"
-#include "node/node_config.h"
-#include "tests/lib/wire_fixture.h"
+#include "dataplane/dp_tile.h"
+#include "tests/lib/unit_main.h"
 
-static inline struct dp_ring *node_fixture_ring(void)
+static inline struct dp_ring *fixture_ring(void)
 {
 	size_t bytes = dp_ring_footprint(DP_RING_BYTES_MIN);
 	void *memory = aligned_alloc(64, units_round_up(bytes, 64));
 	struct dp_ring *ring = NULL;
 
-	ensure(memory && dp_ring_init(memory, bytes, DP_RING_BYTES_MIN, &ring) == 0);
+	UNIT_REQUIRE(memory && dp_ring_init(memory, bytes, DP_RING_BYTES_MIN, &ring) == 0);
 	return ring;
 }
 
-/* Takes what is in the ring; returns how many messages there were. */
-static inline uint32_t node_fixture_drain(struct dp_ring *ring)
+/* Messages waiting; takes them out. */
+static inline uint32_t fixture_ring_drain(struct dp_ring *ring)
 {
 	const struct dp_ring_header *header;
 	uint32_t count = 0;
 
-	while (dp_ring_peek(ring, &header)) {
+	for (; dp_ring_peek(ring, &header); count++)
 		dp_ring_release(ring);
-		count++;
-	}
 	return count;
 }
 
-/* Pushes until nothing fits, not even an empty message; returns how many there are. */
-static inline uint32_t node_fixture_fill(struct dp_ring *ring)
+/* Fills a ring until not even an empty message finds room. */
+static inline void fixture_ring_fill(struct dp_ring *ring)
 {
-	static const uint8_t bytes[32 * 1024];
-	const struct dp_ring_header header = { .kind = 0x7fff };
-	uint32_t count = 0;
+	static const uint8_t zeros[1024];
+	const struct dp_ring_header header = { .kind = 1 };
 
-	for (uint32_t size = sizeof(bytes);; size /= 2) {
-		while (dp_ring_push(ring, &header, bytes, size))
-			count++;
-		if (size == 0)
-			return count;
+	while (dp_ring_push(ring, &header, zeros, sizeof(zeros)))
+		continue;
+	while (dp_ring_push(ring, &header, NULL, 0))
+		continue;
+}
+
+static inline struct ctl_page *fixture_page(void)
+{
+	struct ctl_page *page = aligned_alloc(64, units_round_up(sizeof(*page), 64));
+
+	UNIT_REQUIRE(page != NULL);
+	memset(page, 0, sizeof(*page));
+	ctl_metrics_init(page, 1, 1, 1, 1);
+	return page;
+}
+
+/* A family with that many labels "l0", "l1", ... */
+static inline struct ctl_family *fixture_family(struct ctl_page *page, const struct ctl_block *block,
+						uint32_t count)
+{
+	static char text[CTL_FAMILY_LABELS_MAX][8];
+	static const char *labels[CTL_FAMILY_LABELS_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		snprintf(text[i], sizeof(text[i]), "l%u", i);
+		labels[i] = text[i];
 	}
+	return ctl_family_register(page, block,
+				   &(struct ctl_family_config){ .name = "drops",
+								.label_key = "reason",
+								.help = "h",
+								.kind = CTL_KIND_COUNTER,
+								.labels = labels,
+								.label_count = count });
 }
 
-struct node_place {
-	struct wire_world world;
-	struct node_config config;
-	char dir[64];
-};
-
-static inline void node_fixture_write(const char *path, const void *bytes, size_t count)
+static inline void *fixture_tile(const struct dp_tile *tile, const void *setup)
 {
-	int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t bytes = tile->footprint(setup);
+	void *memory = bytes ? aligned_alloc(64, units_round_up(bytes, 64)) : NULL;
 
-	ensure(file >= 0 && write(file, bytes, count) == (ssize_t)count);
-	close(file);
+	UNIT_REQUIRE(memory && tile->setup(memory, setup) == 0);
+	return memory;
 }
 
-static inline int node_fixture_remove_one(const char *path, const struct stat *status, int kind,
-					  struct FTW *place)
+static inline void fixture_directory(char ret_path[64])
 {
-	(void)status;
-	(void)kind;
-	(void)place;
-	return remove(path);
+	snprintf(ret_path, 64, "/tmp/quorate-unit-XXXXXX");
+	UNIT_REQUIRE(mkdtemp(ret_path) != NULL);
 }
 
-static inline void node_fixture_remove(const char *dir)
+static inline void fixture_directory_end(const char *path)
 {
-	nftw(dir, node_fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
+	char command[128];
 
-static inline void node_fixture_dir(char ret_dir[64])
-{
-	snprintf(ret_dir, 64, "/tmp/quorate-node-XXXXXX");
-	ensure(mkdtemp(ret_dir) != NULL);
-}
-
-/* Genesis and keys of member `id` of `count` in a new directory; no store yet. */
-static inline void node_place_make(struct node_place *place, uint32_t count, uint32_t id)
-{
-	struct node_config *config = &place->config;
-	uint8_t seed[CRYPTO_SEED_BYTES] = { 7, (uint8_t)id };
-
-	memset(place, 0, sizeof(*place));
-	wire_world_init(&place->world, count);
-	node_fixture_dir(place->dir);
-	config->id = id;
-	snprintf(config->data_dir, sizeof(config->data_dir), "%s/data", place->dir);
-	snprintf(config->run_dir, sizeof(config->run_dir), "%s/run", place->dir);
-	snprintf(config->genesis, sizeof(config->genesis), "%s/genesis", place->dir);
-	snprintf(config->signing_key, sizeof(config->signing_key), "%s/sign", place->dir);
-	snprintf(config->session_key, sizeof(config->session_key), "%s/session", place->dir);
-	node_fixture_write(config->genesis, place->world.genesis_bytes,
-			   place->world.genesis_byte_count);
-	ensure(crypto_secret_save(config->signing_key, seed) == 0);
-	ensure(crypto_secret_save(config->session_key, seed) == 0);
-}
-
-static inline void node_place_remove(struct node_place *place)
-{
-	node_fixture_remove(place->dir);
+	snprintf(command, sizeof(command), "rm -rf -- '%s'", path);
+	UNIT_CHECK(system(command) == 0);
 }
 
 #endif

@@ -1,148 +1,165 @@
-/* node_identity: keys and genesis that belong together, or a line that says what to do. */
+/* node_identity: genesis and keys must be there, well-formed, private, and belong together. */
 #define _GNU_SOURCE
 #include "node/node_identity.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
-#include "tests/lib/unit_main.h"
+#include "crypto/crypto_secret.h"
+#include "tests/lib/wire_fixture.h"
 #include "tests/unit/node/node_fixture.h"
 
-static struct node_place place;
+static struct wire_world world;
+static struct node_config config;
 static struct node_identity identity;
 static char reason[NODE_REASON_MAX];
+static char directory[64];
 
-static int open_identity(void)
+static void path_of(const char *name, char ret_path[NODE_PATH_MAX])
 {
-	int code;
-
-	memset(&identity, 0, sizeof(identity));
-	reason[0] = '\0';
-	code = node_identity_open(&place.config, &identity, reason);
-	node_place_remove(&place);
-	return code;
+	snprintf(ret_path, NODE_PATH_MAX, "%s/%s", directory, name);
 }
 
-/* The code, one line naming the file and the remedy, and no secret kept. */
-static void refused(int expected, const char *file, const char *remedy)
+static void write_file(const char *path, const void *bytes, size_t count)
 {
-	UNIT_CHECK(open_identity() == expected);
-	if (!strstr(reason, file) || !strstr(reason, remedy) || strchr(reason, '\n')) {
-		printf("    the reason: %s\n", reason);
-		UNIT_CHECK(!"the reason does not name file and remedy");
+	FILE *file = fopen(path, "we");
+
+	UNIT_REQUIRE(file != NULL);
+	UNIT_CHECK(fwrite(bytes, 1, count, file) == count);
+	UNIT_CHECK(fclose(file) == 0);
+}
+
+/* A directory with genesis and the keys of member 1 of 4; `config` names them. */
+static void begin(void)
+{
+	uint8_t seed[CRYPTO_SEED_BYTES] = { 7, 1 };
+
+	wire_world_init(&world, 4);
+	fixture_directory(directory);
+	memset(&config, 0, sizeof(config));
+	memset(&identity, 0, sizeof(identity));
+	config.id = 1;
+	path_of("genesis", config.genesis);
+	path_of("signing", config.signing_key);
+	path_of("session", config.session_key);
+	write_file(config.genesis, world.genesis_bytes, world.genesis_byte_count);
+	UNIT_REQUIRE(crypto_secret_save(config.signing_key, seed) == 0);
+	UNIT_REQUIRE(crypto_secret_save(config.session_key, seed) == 0);
+}
+
+static void end(void)
+{
+	node_identity_close(&identity);
+	fixture_directory_end(directory);
+}
+
+static void refused(int code, const char *text)
+{
+	UNIT_EQUAL((uint32_t)node_identity_open(&config, &identity, reason), (uint32_t)code);
+	if (!strstr(reason, text)) {
+		printf("    '%s' is not in: %s\n", text, reason);
+		UNIT_CHECK(!"the reason says something else");
 	}
 	UNIT_CHECK(identity.secrets == NULL);
 }
 
-static void keys_of_the_genesis_make_an_identity(void)
+static void files_that_belong_together_give_the_identity(void)
 {
 	struct wire_party party;
 
-	node_place_make(&place, 4, 2);
-	UNIT_REQUIRE(open_identity() == 0);
-	UNIT_EQUAL(identity.id, 2);
+	begin();
+	UNIT_REQUIRE(node_identity_open(&config, &identity, reason) == 0);
+	UNIT_EQUAL(identity.id, 1);
 	UNIT_EQUAL(identity.genesis.member_count, 4);
-	UNIT_CHECK(crypto_hash_equal(&identity.chain_id, &place.world.validators.chain_id));
-	UNIT_CHECK(crypto_hash_equal(&identity.genesis_id, &place.world.genesis_id));
-	UNIT_CHECK(memcmp(identity.secrets->signing.public_key.b,
-			  place.world.genesis.member[2].public_key.b, 32) == 0);
+	UNIT_CHECK(memcmp(&identity.chain_id, &world.validators.chain_id, 32) == 0);
+	UNIT_CHECK(memcmp(&identity.genesis_id, &world.genesis_id, 32) == 0);
+	UNIT_CHECK(memcmp(&identity.secrets->signing, &world.key[1], sizeof(world.key[1])) == 0);
 	node_identity_party(&identity, &party);
-	UNIT_EQUAL(party.replica, 2);
-	UNIT_CHECK(memcmp(party.public_key.b, place.world.genesis.member[2].exchange_key.b, 32) ==
-		   0);
-	node_identity_close(&identity);
-	UNIT_CHECK(identity.secrets == NULL);
-	node_identity_close(&identity);
+	UNIT_EQUAL(party.replica, 1);
+	UNIT_EQUAL(party.role, WIRE_ROLE_PEER);
+	UNIT_CHECK(memcmp(&party.secret, &world.exchange[1], sizeof(party.secret)) == 0);
+	UNIT_CHECK(memcmp(&party.public_key, &world.genesis.member[1].exchange_key, 32) == 0);
+	end();
 }
 
-static void a_key_others_may_read_is_refused(void)
+static void a_missing_file_is_named_with_the_command_that_makes_it(void)
 {
-	node_place_make(&place, 4, 0);
-	UNIT_REQUIRE(chmod(place.config.signing_key, 0640) == 0);
-	refused(ERR_PERMISSION, place.config.signing_key, "chmod 600");
-	node_place_make(&place, 4, 0);
-	UNIT_REQUIRE(chmod(place.config.session_key, 0604) == 0);
-	refused(ERR_PERMISSION, place.config.session_key, "chmod 600");
+	begin();
+	path_of("nothing", config.session_key);
+	refused(-ENOENT, "quorate init");
+	UNIT_CHECK(strstr(reason, config.session_key) != NULL);
+	path_of("nothing", config.genesis);
+	refused(-ENOENT, "quorate genesis create");
+	end();
 }
 
-static void a_missing_key_is_refused(void)
+static void a_genesis_cut_short_or_too_long_is_refused(void)
 {
-	node_place_make(&place, 4, 0);
-	UNIT_REQUIRE(unlink(place.config.signing_key) == 0);
-	refused(-ENOENT, place.config.signing_key, "make it with quorate init");
-	node_place_make(&place, 4, 0);
-	UNIT_REQUIRE(unlink(place.config.session_key) == 0);
-	refused(-ENOENT, place.config.session_key, "make it with quorate init");
-}
+	static uint8_t large[WIRE_GENESIS_BYTES_MAX + 1];
 
-static void a_file_that_holds_no_key_is_refused(void)
-{
-	node_place_make(&place, 4, 0);
-	node_fixture_write(place.config.signing_key, "0123\n", 5);
-	refused(ERR_KEY, place.config.signing_key, "the file quorate init wrote");
-}
-
-static void the_key_of_another_member_is_refused(void)
-{
-	node_place_make(&place, 4, 1);
-	place.config.id = 3;
-	refused(ERR_KEY, place.config.signing_key, "check 'id' and 'signing_key'");
-}
-
-static void the_session_key_of_another_member_is_refused(void)
-{
-	const uint8_t seed[CRYPTO_SEED_BYTES] = { 7, 2 };
-
-	node_place_make(&place, 4, 1);
-	UNIT_REQUIRE(unlink(place.config.session_key) == 0);
-	UNIT_REQUIRE(crypto_secret_save(place.config.session_key, seed) == 0);
-	refused(ERR_KEY, place.config.session_key, "check 'id' and 'session_key'");
+	begin();
+	write_file(config.genesis, world.genesis_bytes, world.genesis_byte_count - 1);
+	UNIT_CHECK(node_identity_open(&config, &identity, reason) < 0);
+	UNIT_CHECK(strstr(reason, config.genesis) != NULL);
+	write_file(config.genesis, large, sizeof(large));
+	refused(ERR_FORMAT, "too large");
+	end();
 }
 
 static void a_number_beyond_the_members_is_refused(void)
 {
-	node_place_make(&place, 4, 1);
-	place.config.id = 4;
-	refused(ERR_CONFIG, "id 4", "only members 0 to 3");
+	begin();
+	config.id = 4;
+	refused(ERR_CONFIG, "members 0 to 3");
+	end();
 }
 
-static void a_missing_genesis_is_refused(void)
+static void keys_of_another_member_are_refused(void)
 {
-	node_place_make(&place, 4, 0);
-	UNIT_REQUIRE(unlink(place.config.genesis) == 0);
-	refused(-ENOENT, place.config.genesis, "quorate genesis create");
+	uint8_t seed[CRYPTO_SEED_BYTES] = { 7, 2 };
+
+	begin();
+	config.id = 2;
+	refused(ERR_KEY, "signing key");
+	config.id = 1;
+	path_of("other", config.session_key);
+	UNIT_REQUIRE(crypto_secret_save(config.session_key, seed) == 0);
+	refused(ERR_KEY, "session key");
+	end();
 }
 
-static void the_human_form_of_a_genesis_is_refused(void)
+static void a_key_others_may_read_is_refused_with_the_remedy(void)
 {
-	static const char json[] = "{ \"name\": \"chain\", \"members\": [] }\n";
-
-	node_place_make(&place, 4, 0);
-	node_fixture_write(place.config.genesis, json, sizeof(json) - 1);
-	UNIT_CHECK(open_identity() < 0);
-	UNIT_CHECK(strstr(reason, place.config.genesis) != NULL);
-	UNIT_CHECK(strstr(reason, "the file quorate genesis create wrote") != NULL);
+	begin();
+	UNIT_REQUIRE(chmod(config.signing_key, 0640) == 0);
+	refused(ERR_PERMISSION, "chmod 600");
+	end();
 }
 
-static void a_genesis_too_short_or_too_long_is_refused(void)
+static void a_key_file_that_holds_no_key_is_refused(void)
 {
-	static uint8_t bytes[WIRE_GENESIS_BYTES_MAX + 1];
-
-	node_place_make(&place, 4, 0);
-	node_fixture_write(place.config.genesis, place.world.genesis_bytes,
-			   place.world.genesis_byte_count - 1);
-	refused(ERR_TRUNCATED, place.config.genesis, "quorate genesis create");
-	node_place_make(&place, 4, 0);
-	node_fixture_write(place.config.genesis, bytes, sizeof(bytes));
-	refused(ERR_FORMAT, place.config.genesis, "too large");
+	begin();
+	write_file(config.signing_key, "short", 5);
+	refused(ERR_KEY, "quorate init");
+	end();
 }
 
-UNIT_SUITE("node_identity", UNIT_TEST(keys_of_the_genesis_make_an_identity),
-	   UNIT_TEST(a_key_others_may_read_is_refused), UNIT_TEST(a_missing_key_is_refused),
-	   UNIT_TEST(a_file_that_holds_no_key_is_refused),
-	   UNIT_TEST(the_key_of_another_member_is_refused),
-	   UNIT_TEST(the_session_key_of_another_member_is_refused),
+static void the_genesis_alone_is_enough_for_offline_tools(void)
+{
+	begin();
+	UNIT_REQUIRE(node_identity_genesis(config.genesis, &identity, reason) == 0);
+	UNIT_CHECK(memcmp(&identity.chain_id, &world.validators.chain_id, 32) == 0);
+	UNIT_CHECK(identity.secrets == NULL);
+	end();
+}
+
+UNIT_SUITE("node_identity", UNIT_TEST(files_that_belong_together_give_the_identity),
+	   UNIT_TEST(a_missing_file_is_named_with_the_command_that_makes_it),
+	   UNIT_TEST(a_genesis_cut_short_or_too_long_is_refused),
 	   UNIT_TEST(a_number_beyond_the_members_is_refused),
-	   UNIT_TEST(a_missing_genesis_is_refused),
-	   UNIT_TEST(the_human_form_of_a_genesis_is_refused),
-	   UNIT_TEST(a_genesis_too_short_or_too_long_is_refused))
+	   UNIT_TEST(keys_of_another_member_are_refused),
+	   UNIT_TEST(a_key_others_may_read_is_refused_with_the_remedy),
+	   UNIT_TEST(a_key_file_that_holds_no_key_is_refused),
+	   UNIT_TEST(the_genesis_alone_is_enough_for_offline_tools))

@@ -43,7 +43,7 @@ static void answer(struct question *question)
 	int fds[DP_TILE_FDS_MAX];
 	pthread_t thread;
 
-	node_fixture_dir(run_dir);
+	fixture_directory(run_dir);
 	atomic_store(&stop, false);
 	UNIT_REQUIRE(ctl_socket_open(run_dir, &control) == 0);
 	UNIT_REQUIRE(node_tile_control.footprint(&setup) <= sizeof(tile));
@@ -59,7 +59,7 @@ static void answer(struct question *question)
 	}
 	pthread_join(thread, NULL);
 	ctl_socket_close(&control, run_dir);
-	node_fixture_remove(run_dir);
+	fixture_directory_end(run_dir);
 	UNIT_EQUAL(question->code, 0);
 	UNIT_CHECK(metrics.heartbeat_ns >= 1000);
 }

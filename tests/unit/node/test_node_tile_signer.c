@@ -1,115 +1,106 @@
-/* node_tile_signer: signs what it is given, in order, and forgets no request. */
-#define _GNU_SOURCE
+/* node_tile_signer: signs in order what it is asked to, and waits where its answer finds no room. */
 #include "node/node_tile_signer.h"
 
 #include <string.h>
 
 #include "node/node_message.h"
-#include "tests/lib/unit_main.h"
 #include "tests/unit/node/node_fixture.h"
 
 static struct crypto_signing_key key;
-static struct ctl_block metrics;
-static struct dp_ring *requests;
-static struct dp_ring *answers;
+static struct node_signer_setup io;
+static struct ctl_page *page;
 static void *tile;
 
-static void set_up(void)
+static void begin(void)
 {
-	const uint8_t seed[CRYPTO_SEED_BYTES] = { 5 };
-	struct node_signer_setup setup = { .key = &key, .metrics = &metrics };
+	static const uint8_t seed[CRYPTO_SEED_BYTES] = { 1 };
 
-	if (!tile) {
-		UNIT_REQUIRE(crypto_start() == 0);
-		crypto_sign_key_init(seed, &key);
-		requests = node_fixture_ring();
-		answers = node_fixture_ring();
-		tile = aligned_alloc(64, 4096);
-	}
-	setup.requests = requests;
-	setup.ret_signed = answers;
-	memset(&metrics, 0, sizeof(metrics));
-	node_fixture_drain(requests);
-	node_fixture_drain(answers);
-	UNIT_REQUIRE(tile && node_tile_signer.footprint(&setup) <= 4096);
-	UNIT_REQUIRE(node_tile_signer.setup(tile, &setup) == 0);
+	UNIT_REQUIRE(crypto_start() == 0);
+	crypto_sign_key_init(seed, &key);
+	page = fixture_page();
+	io = (struct node_signer_setup){ .key = &key,
+					 .requests = fixture_ring(),
+					 .ret_signed = fixture_ring(),
+					 .metrics = ctl_block_register(page, "signer") };
+	tile = fixture_tile(&node_tile_signer, &io);
 }
 
-static void ask(uint64_t number)
+static void end(void)
 {
-	const struct dp_ring_header header = { .kind = NODE_MESSAGE_SIGN, .aux = number };
-
-	UNIT_REQUIRE(dp_ring_push(requests, &header, &number, sizeof(number)));
+	free(tile);
+	free(io.requests);
+	free(io.ret_signed);
+	free(page);
 }
 
-/* The next answer is that to request `number` and its signature verifies. */
-static bool is_answered(uint64_t number)
+static void ask(uint64_t request, const char *text)
 {
+	const struct dp_ring_header header = { .kind = NODE_MESSAGE_SIGN, .aux = request };
+
+	UNIT_REQUIRE(dp_ring_push(io.requests, &header, text, (uint32_t)strlen(text)));
+}
+
+static void every_request_gets_its_signature_in_order(void)
+{
+	static const char *const text[] = { "first", "second", "third" };
 	const struct dp_ring_header *header;
-	const uint8_t *bytes = dp_ring_peek(answers, &header);
 	struct crypto_signature signature;
-	bool is_good;
+	const uint8_t *bytes;
 
-	if (!bytes || header->bytes != sizeof(signature))
-		return false;
-	memcpy(&signature, bytes, sizeof(signature));
-	is_good = header->kind == NODE_MESSAGE_SIGNED && header->aux == number &&
-		  crypto_verify(&key.public_key, &number, sizeof(number), &signature);
-	dp_ring_release(answers);
-	return is_good;
-}
-
-static void a_signature_verifies_under_the_nodes_key(void)
-{
-	set_up();
-	ask(42);
-	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 1);
-	UNIT_CHECK(is_answered(42));
-	UNIT_EQUAL(metrics.word[CTL_METRIC_SIGNATURES_MADE], 1);
-}
-
-static void answers_keep_the_order_of_requests_over_many_turns(void)
-{
-	set_up();
-	for (uint64_t i = 0; i < 50; i++)
-		ask(i);
-	for (uint64_t made = 0, turns = 0; made < 50; turns++) {
-		UNIT_REQUIRE(turns < 50);
-		made += node_tile_signer.on_turn(tile, turns);
+	begin();
+	for (uint64_t i = 0; i < 3; i++)
+		ask(10 + i, text[i]);
+	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 3);
+	for (uint64_t i = 0; i < 3; i++) {
+		UNIT_REQUIRE((bytes = dp_ring_peek(io.ret_signed, &header)) != NULL);
+		UNIT_EQUAL(header->kind, NODE_MESSAGE_SIGNED);
+		UNIT_EQUAL(header->aux, 10 + i);
+		UNIT_REQUIRE(header->bytes == sizeof(signature));
+		memcpy(&signature, bytes, sizeof(signature));
+		UNIT_CHECK(crypto_verify_message(&key.public_key, text[i],
+						 (uint32_t)strlen(text[i]), &signature));
+		dp_ring_release(io.ret_signed);
 	}
-	for (uint64_t i = 0; i < 50; i++)
-		UNIT_CHECK(is_answered(i));
 	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 0);
+	UNIT_EQUAL(ctl_metric_sum(page, CTL_METRIC_SIGNATURES_MADE), 3);
+	end();
 }
 
 static void a_turn_is_a_bounded_burst(void)
 {
-	set_up();
-	for (uint64_t i = 0; i < 50; i++)
-		ask(i);
-	UNIT_CHECK(node_tile_signer.on_turn(tile, 1) < 50);
+	begin();
+	for (uint64_t i = 0; i < 100; i++)
+		ask(i, "x");
+	UNIT_CHECK(node_tile_signer.on_turn(tile, 1) < 100);
+	for (int i = 0; i < 100; i++)
+		node_tile_signer.on_turn(tile, 1);
+	UNIT_EQUAL(fixture_ring_drain(io.ret_signed), 100);
+	end();
 }
 
-static void a_full_ring_of_answers_keeps_the_request(void)
+static void a_full_ring_keeps_the_request_waiting(void)
 {
-	set_up();
-	node_fixture_fill(answers);
-	ask(7);
+	const struct dp_ring_header *header;
+
+	begin();
+	fixture_ring_fill(io.ret_signed);
+	ask(5, "waits");
 	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 0);
-	node_fixture_drain(answers);
-	UNIT_EQUAL(node_tile_signer.on_turn(tile, 2), 1);
-	UNIT_CHECK(is_answered(7));
-	UNIT_EQUAL(metrics.word[CTL_METRIC_SIGNATURES_MADE], 1);
+	fixture_ring_drain(io.ret_signed);
+	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 1);
+	UNIT_REQUIRE(dp_ring_peek(io.ret_signed, &header) != NULL);
+	UNIT_EQUAL(header->aux, 5);
+	end();
 }
 
-static void housekeeping_says_alive(void)
+static void it_says_that_it_lives(void)
 {
-	set_up();
-	node_tile_signer.on_housekeeping(tile, 123);
-	UNIT_EQUAL(metrics.heartbeat_ns, 123);
+	begin();
+	node_tile_signer.on_housekeeping(tile, 1234);
+	UNIT_EQUAL(ctl_metrics_heartbeat_ns(page), 1234);
+	end();
 }
 
-UNIT_SUITE("node_tile_signer", UNIT_TEST(a_signature_verifies_under_the_nodes_key),
-	   UNIT_TEST(answers_keep_the_order_of_requests_over_many_turns),
-	   UNIT_TEST(a_turn_is_a_bounded_burst),
-	   UNIT_TEST(a_full_ring_of_answers_keeps_the_request), UNIT_TEST(housekeeping_says_alive))
+UNIT_SUITE("node_tile_signer", UNIT_TEST(every_request_gets_its_signature_in_order),
+	   UNIT_TEST(a_turn_is_a_bounded_burst), UNIT_TEST(a_full_ring_keeps_the_request_waiting),
+	   UNIT_TEST(it_says_that_it_lives))
