@@ -5,6 +5,8 @@
  * Model    A wire_world is a genesis with real keys of its members, made from fixed seeds. What
  *          is built over it verifies, so that a test may change one thing and know why it fails.
  * Memory   The caller's; wire_exact_copy() alone takes the heap, and the caller frees it.
+ * Sizes    Small: a handful of members, frames of a few hundred bytes, so that a test may
+ *          flip every byte.
  * Errors   None: what cannot happen in a fixture is ensure().
  */
 #ifndef QUORATE_TESTS_LIB_WIRE_FIXTURE_H
