@@ -1,4 +1,5 @@
 /* node_answer: an answer goes to who asked, by the way he came; a full ring is counted. */
+#define _GNU_SOURCE
 #include "node/node_answer.h"
 
 #include <string.h>
