@@ -116,7 +116,11 @@ static int note_mark(struct node_reader *reader, const struct blocklog_view *vie
 	if (mark.height >= NODE_READER_HEIGHTS_MAX)
 		return ERR_FULL;
 	if (mark.part == 0)
-		reader->heights[mark.height].mark = view->position + 1;
+		reader->heights[mark.height] = (struct node_reader_height){
+			.mark = view->position + 1,
+			.fc = reader->heights[mark.height].fc,
+		};
+	reader->heights[mark.height].tx_count += mark.tx_count;
 	if (mark.is_last && mark.height > reader->height)
 		reader->height = mark.height;
 	return 0;
@@ -159,24 +163,17 @@ uint64_t node_reader_height(struct node_reader *reader)
 
 /* ---- cursor ---- */
 
-static int load_part(struct node_reader *reader, uint64_t height, uint64_t position)
+static int use_part(struct node_reader *reader, uint64_t height, const struct blocklog_view *view)
 {
 	struct node_reader_cursor *cursor = &reader->cursor;
-	struct blocklog_view view;
-	int more = blocklog_reader_next(reader->blocks, BLOCKLOG_BLOCK, &position,
-					node_reader_block_end(reader), &view);
 
-	while (more == 1 && view.kind != REPLICA_RECORD_MARK)
-		more = blocklog_reader_next(reader->blocks, BLOCKLOG_BLOCK, &position,
-					    node_reader_block_end(reader), &view);
 	cursor->is_open = false;
-	if (more != 1)
-		return more < 0 ? more : ERR_SEQUENCE;
-	if (replica_mark_decode(view.bytes, view.count, &cursor->mark) < 0 ||
+	if (view->kind != REPLICA_RECORD_MARK ||
+	    replica_mark_decode(view->bytes, view->count, &cursor->mark) < 0 ||
 	    cursor->mark.height != height)
 		return ERR_CORRUPT;
 	cursor->height = height;
-	cursor->mark_end = position;
+	cursor->mark_position = view->position;
 	cursor->index = cursor->mark.index_base;
 	cursor->batch = 0;
 	cursor->has_record = false;
@@ -188,9 +185,32 @@ static int load_part(struct node_reader *reader, uint64_t height, uint64_t posit
 
 static int open_block(struct node_reader *reader, uint64_t height)
 {
+	struct blocklog_view view;
+	int code;
+
 	if (reader->heights[height].mark == 0)
 		return ERR_SEQUENCE;
-	return load_part(reader, height, reader->heights[height].mark - 1);
+	code = blocklog_reader_at(reader->blocks, BLOCKLOG_BLOCK, reader->heights[height].mark - 1,
+				  node_reader_block_end(reader), &view);
+	return code < 0 ? code : use_part(reader, height, &view);
+}
+
+/* The part behind the cursor's: the next MARK in the log. */
+static int open_next_part(struct node_reader *reader, uint64_t height)
+{
+	uint64_t position = reader->cursor.mark_position;
+	uint64_t end = node_reader_block_end(reader);
+	struct blocklog_view view;
+	int more = blocklog_reader_next(reader->blocks, BLOCKLOG_BLOCK, &position, end, &view);
+
+	do {
+		if (more == 1)
+			more = blocklog_reader_next(reader->blocks, BLOCKLOG_BLOCK, &position, end,
+						    &view);
+	} while (more == 1 && view.kind != REPLICA_RECORD_MARK);
+	if (more != 1)
+		return more < 0 ? more : ERR_SEQUENCE;
+	return use_part(reader, height, &view);
 }
 
 /* Opens the batch the cursor stands at; false at the end of the part. */
@@ -305,6 +325,11 @@ static int seek(struct node_reader *reader, uint64_t height, uint32_t index)
 	return open_block(reader, height);
 }
 
+static bool is_empty(const struct node_reader *reader, uint64_t height)
+{
+	return reader->heights[height].mark != 0 && reader->heights[height].tx_count == 0;
+}
+
 int node_reader_next(struct node_reader *reader, uint64_t *height, uint32_t *index,
 		     struct wire_client_record *ret_record)
 {
@@ -315,6 +340,11 @@ int node_reader_next(struct node_reader *reader, uint64_t *height, uint32_t *ind
 	if (*height == 0)
 		*height = 1;
 	while (code == 0 && *height <= reader->height) {
+		if (is_empty(reader, *height)) {
+			(*height)++;
+			*index = 0;
+			continue;
+		}
 		code = seek(reader, *height, *index);
 		while (code == 0 && (code = step(reader, &payload)) == 1) {
 			bool is_wanted = cursor->index >= *index;
@@ -330,7 +360,7 @@ int node_reader_next(struct node_reader *reader, uint64_t *height, uint32_t *ind
 		if (code == 0 && !cursor->mark.is_last) {
 			uint32_t next = cursor->index;
 
-			code = load_part(reader, *height, cursor->mark_end);
+			code = open_next_part(reader, *height);
 			cursor->index = next;
 			*index = next > *index ? next : *index;
 		} else if (code == 0) {

@@ -21,8 +21,9 @@ enum {
 
 /* Where a height's records lie; positions are + 1, 0: none. */
 struct node_reader_height {
-	uint64_t mark;
+	uint64_t mark; /* its first part */
 	uint64_t fc;
+	uint64_t tx_count; /* in all its parts: empty blocks are passed without a look at the disk */
 };
 
 /* A recent transaction: found by a 64-bit key, confirmed by reading it. */
@@ -37,7 +38,7 @@ struct node_reader_cursor {
 	bool is_open;
 	uint64_t height;
 	struct replica_mark mark; /* points into the block reader's record */
-	uint64_t mark_end;        /* behind it in the log */
+	uint64_t mark_position;
 	uint32_t index;           /* of the next transaction that counts */
 	uint32_t batch;
 	struct replica_mark_batch batch_mark;
