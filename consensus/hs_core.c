@@ -253,8 +253,25 @@ static void hs_on_input(struct hs_core *core, const struct hs_input *input)
 	}
 }
 
+/*
+ * Every record says how its view was entered: whoever voted, proposed or timed out in a view
+ * can prove it to others after a crash, also when the block that carried the TC was lost.
+ */
+static void hs_record_entry(struct hs_core *core)
+{
+	struct hs_record *record = &core->safety.record;
+
+	if (core->pacemaker.entry != HS_ENTRY_TC ||
+	    record->high_qc.view >= core->pacemaker.tc.view ||
+	    (record->has_entry_tc && record->entry_tc.view == core->pacemaker.tc.view))
+		return;
+	record->has_entry_tc = true;
+	hs_copy_tc(&record->entry_tc, &core->pacemaker.tc);
+}
+
 static void hs_record_flush(struct hs_core *core)
 {
+	hs_record_entry(core);
 	if (core->is_observer || !hs_safety_write(&core->safety, core->ticket + 1))
 		return;
 	struct hs_effect *effect = hs_emit(core, HS_EFFECT_PERSIST_RECORD);

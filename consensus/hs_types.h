@@ -182,7 +182,7 @@ struct hs_record {
 	uint64_t last_timeout_view;
 	uint64_t last_timeout_qc_view;
 	/*
-	 * TC(last_timeout_view - 1) when that view was entered by it and high_qc does not prove it:
+	 * TC(v - 1) when the view v of this record was entered by it and high_qc does not prove it:
 	 * without it a whole cluster that crashed in different views could never meet again. A
 	 * record never holds both this and an intent, so its size stays that of two certificates.
 	 */

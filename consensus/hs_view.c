@@ -205,9 +205,6 @@ static void hs_time_out(struct hs_core *core)
 	ensure(hs_rules_t_may_time_out(record, core->pacemaker.view));
 	record->last_timeout_view = core->pacemaker.view;
 	record->last_timeout_qc_view = record->high_qc.view;
-	record->has_entry_tc = core->pacemaker.entry == HS_ENTRY_TC;
-	if (record->has_entry_tc)
-		hs_copy_tc(&record->entry_tc, &core->pacemaker.tc);
 	hs_say_timeout(core, record->high_qc.view, hs_safety_change(&core->safety));
 }
 

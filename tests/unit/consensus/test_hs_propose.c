@@ -166,6 +166,22 @@ static void after_a_failed_view_the_proposal_carries_the_tc_and_the_highest_qc(v
 	hs_bench_stop(bench);
 }
 
+/* Else a proposer that crashed could not prove its view to those it left behind. */
+static void after_a_failed_view_the_record_of_the_proposal_carries_the_tc(void)
+{
+	set_up(3);
+	hs_bench_work(bench, true);
+	hs_bench_propose(bench, &chain[1]);
+	hs_bench_qc(bench, 1, &chain[1].id);
+	hs_bench_wait(bench, 200000);
+	UNIT_EQUAL(hs_bench_logged(bench, " tc=2"), 0);
+	hs_bench_tc(bench, 2, 1);
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_CHECK(hs_bench_logged(bench, " tc=2") > 0);
+	hs_bench_stop(bench);
+}
+
 static void no_proposal_below_the_tcs_maximum(void)
 {
 	set_up(3);
@@ -357,6 +373,7 @@ UNIT_SUITE("hs_propose", UNIT_TEST(an_idle_leader_proposes_nothing),
 	   UNIT_TEST(one_proposal_a_view), UNIT_TEST(only_the_leader_proposes),
 	   UNIT_TEST(the_next_leader_proposes_on_the_qc_before_any_commit),
 	   UNIT_TEST(after_a_failed_view_the_proposal_carries_the_tc_and_the_highest_qc),
+	   UNIT_TEST(after_a_failed_view_the_record_of_the_proposal_carries_the_tc),
 	   UNIT_TEST(no_proposal_below_the_tcs_maximum),
 	   UNIT_TEST(a_cut_for_a_view_that_passed_is_ignored),
 	   UNIT_TEST(an_empty_cut_makes_no_block_unless_one_is_due),
