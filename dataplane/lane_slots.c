@@ -275,10 +275,12 @@ bool lane_tip_raise(struct lane_set *set, struct lane *lane)
 static void lane_tip_switch(struct lane_set *set, struct lane *lane)
 {
 	struct hs_cut_entry before = lane->tip;
+	bool was_changed = lane->is_claim_changed;
 
 	lane->tip = lane->base;
 	lane_tip_raise(set, lane);
-	lane->is_claim_changed |= !lane_entry_equal(&before, &lane->tip);
+	/* Raised from the base to where it was: nothing to tell anybody. */
+	lane->is_claim_changed = was_changed || !lane_entry_equal(&before, &lane->tip);
 }
 
 void lane_tip_durable(struct lane_set *set, struct lane *lane, const struct lane_branch *branch)

@@ -60,6 +60,19 @@ static void the_claim_switches_to_the_named_chain_once_it_is_durable(void)
 	fixture_close(&fixture);
 }
 
+static void a_name_or_commit_of_what_is_claimed_already_says_nothing(void)
+{
+	open_with_fork();
+	fixture_store(&fixture, &batch);
+	fixture.now_ns += 2 * fixture.config.ack_interval_ns;
+	fixture_cut(&fixture, LANE_INPUT_NAMED, &batch.header);
+	UNIT_CHECK(!fixture_find(&fixture, LANE_EFFECT_SEND_ACKVEC));
+	fixture.now_ns += 2 * fixture.config.ack_interval_ns;
+	fixture_cut(&fixture, LANE_INPUT_COMMITTED, &batch.header);
+	UNIT_CHECK(!fixture_find(&fixture, LANE_EFFECT_SEND_ACKVEC));
+	fixture_close(&fixture);
+}
+
 static void naming_walks_down_the_chain_as_headers_come(void)
 {
 	open_with_fork();
@@ -146,6 +159,7 @@ static void a_name_beyond_the_ring_is_ignored_unless_committed(void)
 
 UNIT_SUITE("lane_slots", UNIT_TEST(two_digests_of_the_owner_are_kept_and_a_third_only_when_named),
 	   UNIT_TEST(the_claim_switches_to_the_named_chain_once_it_is_durable),
+	   UNIT_TEST(a_name_or_commit_of_what_is_claimed_already_says_nothing),
 	   UNIT_TEST(naming_walks_down_the_chain_as_headers_come),
 	   UNIT_TEST(a_committed_digest_is_never_displaced_by_a_name),
 	   UNIT_TEST(a_commit_frees_what_other_forks_held),
