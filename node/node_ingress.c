@@ -383,7 +383,8 @@ static void *run(void *argument)
 	struct node_ingress *self = argument;
 	struct epoll_event events[32];
 
-	node_reader_height(self->config.reader); /* finds its way through a long log before it is asked */
+	node_reader_height(
+		self->config.reader); /* finds its way through a long log before it is asked */
 	while (!atomic_load_explicit(&self->is_stopping, memory_order_acquire)) {
 		bool goes_on = pump_tails(self);
 		int count;

@@ -39,7 +39,7 @@ struct node_reader_cursor {
 	uint64_t height;
 	struct replica_mark mark; /* points into the block reader's record */
 	uint64_t mark_position;
-	uint32_t index;           /* of the next transaction that counts */
+	uint32_t index; /* of the next transaction that counts */
 	uint32_t batch;
 	struct replica_mark_batch batch_mark;
 	struct lane_record record; /* points into the lane reader's record */

@@ -16,7 +16,8 @@ times='%p %y %m %s %T@\n'
 # Everything in the lab; what a running node writes to, and the page that tells mgmtd why one
 # failed, only by name and mode.
 listing() {
-	(cd "$lab" && find . \( -path '*/run*' -o -name lock \) -printf '%p %y %m\n' -o -printf "$times" | sort)
+	(cd "$lab" && find . \( -path '*/run*' -o -name lock \) -printf '%p %y %m\n' \
+		-o -printf "$times" | sort)
 	ls -d /run/dpdk/quorated-0-* /var/run/dpdk/quorated-0-* 2>/dev/null
 	grep -o '@qr-[0-9a-f]*-.*' /proc/net/unix | sort
 }
@@ -141,7 +142,10 @@ times='%p %y %m %s\n'
 bell=$(sed -n 's/^bell = @\(.*-b0\)$/\1/p' "$good" | head -n 1)
 background "$work/holder.log" python3 -c "
 import socket, time
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('\0$bell'); print('held', flush=True); time.sleep(300)"
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('\0$bell')
+print('held', flush=True)
+time.sleep(300)"
 holder=$pid
 for _ in $(seq 100); do grep -q held "$work/holder.log" && break; sleep 0.1; done
 cp "$good" "$bad"
@@ -149,7 +153,8 @@ expect 4 "doorbell @$bell" "taken|stop|other|uses"
 kill "$holder"
 
 # ---- what the system does not give ----
-with "s/^kind = memif$/kind = af_packet/;s/^socket = @.*/interface = qr-none0/;/^memif_role/d;/^bell/d"
+with "s/^kind = memif$/kind = af_packet/;s/^socket = @.*/interface = qr-none0/;\
+/^memif_role/d;/^bell/d"
 expect 6 "qr-none0" "interface"
 with "s,^run_dir = .*,run_dir = $work/no/such,"
 expect 3 "run_dir .*no/such: No such file" "make the directory"

@@ -10,7 +10,8 @@ lab_up "$lab"
 quorate lab down --keep-data --dir "$lab" >/dev/null || fail "lab down --keep-data"
 # An empty block every two milliseconds or as fast as three nodes can.
 for node in 0 1 2 3; do
-	printf '\n[timers]\nheartbeat_ms = 2\nblock_interval_min_us = 500\n' >>"$lab/node$node/node.conf"
+	printf '\n[timers]\nheartbeat_ms = 2\nblock_interval_min_us = 500\n' \
+		>>"$lab/node$node/node.conf"
 done
 lab_up "$lab"
 victim=3
@@ -21,7 +22,8 @@ say "node $victim is away from height $from on"
 while [ $(($(height_of "$lab" 0) - from)) -lt "$blocks" ]; do
 	[ $((SECONDS - start)) -lt 300 ] ||
 		fail "only $(($(height_of "$lab" 0) - from)) blocks in 300 s"
-	quorate submit --wait --dir "$lab" "while away $SECONDS" >/dev/null || fail "three do not order"
+	quorate submit --wait --dir "$lab" "while away $SECONDS" >/dev/null ||
+		fail "three do not order"
 	sleep 1
 done
 say "three nodes made $(($(height_of "$lab" 0) - from)) blocks in $((SECONDS - start)) s"
@@ -38,7 +40,8 @@ settle "$lab" 120
 quorate lab kill 1 --dir "$lab" >/dev/null || fail "node 1 could not be killed"
 quorate submit --wait --timeout 120 --dir "$lab" "needs the vote of node $victim" >/dev/null ||
 	fail "nothing is ordered with node $victim as third: it does not vote"
-[ "$(status_of "$lab" $victim 'd["node"]["observer"]')" = False ] || fail "node $victim only observes"
+[ "$(status_of "$lab" $victim 'd["node"]["observer"]')" = False ] ||
+	fail "node $victim only observes"
 lab_start "$lab" 1
 settle "$lab" 120
 quorate tail --node "$lab/node0" --json >"$work/order0" || fail "tail of node 0"

@@ -80,7 +80,9 @@ background() {
 
 # json_of FILE EXPRESSION: a value of a JSON file; `d` is the document.
 json_of() {
-	python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
+	python3 -c 'import json,sys
+d = json.load(open(sys.argv[1]))
+print(eval(sys.argv[2]))' "$1" "$2"
 }
 
 # status_of LAB NODE EXPRESSION: a value of a node's status, 0 when it does not answer.
@@ -99,7 +101,8 @@ height_of() {
 wait_height() {
 	local until=$((SECONDS + $4))
 	while [ "$(height_of "$1" "$2")" -lt "$3" ]; do
-		[ "$SECONDS" -lt "$until" ] || fail "node $2 is at $(height_of "$1" "$2"), not $3, after $4 s"
+		[ "$SECONDS" -lt "$until" ] ||
+			fail "node $2 is at $(height_of "$1" "$2"), not $3, after $4 s"
 		sleep 0.2
 	done
 }

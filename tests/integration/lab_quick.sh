@@ -17,7 +17,8 @@ say "up, and up again changes nothing"
 quorate submit --wait --json --dir "$lab" "one transaction" >"$work/submit.json" ||
 	fail "submit --wait: exit $?"
 txid=$(json_of "$work/submit.json" 'd["txid"]')
-[ "$(json_of "$work/submit.json" 'd["state"]')" = final ] || fail "submit: $(cat "$work/submit.json")"
+[ "$(json_of "$work/submit.json" 'd["state"]')" = final ] ||
+	fail "submit: $(cat "$work/submit.json")"
 settle "$lab" 60
 for node in 0 1 2 3; do
 	quorate get "$txid" --node "$lab/node$node" --json >"$work/get.json" ||

@@ -12,7 +12,8 @@ sed -i 's/^mode = shared$/mode = spread/' "$lab/node0/node.conf"
 grep -q '^mode = spread$' "$lab/node0/node.conf" || fail "the configuration has no mode line"
 lab_up "$lab"
 grep -q "spread cores" "$lab/node0/quorated.log" || fail "the node does not say that it is spread"
-[ "$(status_of "$lab" 0 'd["node"]["cores"]')" = spread ] || fail "status says: $(status_of "$lab" 0 'd["node"]["cores"]')"
+[ "$(status_of "$lab" 0 'd["node"]["cores"]')" = spread ] ||
+	fail "status says: $(status_of "$lab" 0 'd["node"]["cores"]')"
 threads=$(ls "/proc/$(cut -d' ' -f1 "$lab/node0/quorated.pid")/task" | wc -l)
 [ "$threads" -ge 4 ] || fail "only $threads threads"
 quorate submit --wait --timeout 60 --count 500 --dir "$lab" "spread" >"$work/out" 2>&1 ||
