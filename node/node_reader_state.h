@@ -23,7 +23,7 @@ enum {
 struct node_reader_height {
 	uint64_t mark; /* its first part */
 	uint64_t fc;
-	uint64_t tx_count; /* in all its parts: empty blocks are passed without a look at the disk */
+	uint64_t tx_count; /* in all its parts; empty blocks are passed unread */
 };
 
 /* A recent transaction: found by a 64-bit key, confirmed by reading it. */

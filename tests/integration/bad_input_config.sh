@@ -130,7 +130,8 @@ lab_up "$lab"
 times='%p %y %m\n'
 cp "$good" "$bad"
 expect 4 "another node runs there" "stop it"
-with "s,^run_dir = .*,run_dir = $work/run,;s,^socket = .*/run/ingress,socket = $work/run/ingress,"
+with "s,^run_dir = .*,run_dir = $work/run,;
+	s,^socket = .*/run/ingress,socket = $work/run/ingress,"
 mkdir "$work/run"
 expect 4 "store" "pid [0-9]+|stop"
 cp -a "$lab/node0" "$work/twin"

@@ -22,8 +22,8 @@ timeout 100 quorate-bench run --lab "$lab" --rate 2000 --duration 3 --ids "$work
 	--json "$work/bench.json" --quiet >"$work/bench.log" 2>&1 ||
 	fail "load through the DPDK port: $(cat "$work/bench.log")"
 cat "$work/bench.log"
-[ "$(quorate tail --node "$lab/node0" --json | wc -l)" -eq $((501 + 6000)) ] ||
-	fail "the order holds $(quorate tail --node "$lab/node0" --json | wc -l) transactions"
+held=$(quorate tail --node "$lab/node0" --json | wc -l)
+[ "$held" -eq $((501 + 6000)) ] || fail "the order holds $held transactions"
 check_order "$work/ids" "$lab" || fail "the order does not hold what was final"
 
 # It stops in order and starts again, and goes back to one thread.

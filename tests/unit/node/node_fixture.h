@@ -1,8 +1,8 @@
 /*
  * node_fixture: rings, a metrics page and a directory for the tests of node. Header only.
  */
-#ifndef QUORATE_TESTS_NODE_FIXTURE_H
-#define QUORATE_TESTS_NODE_FIXTURE_H
+#ifndef QUORATE_TESTS_UNIT_NODE_NODE_FIXTURE_H
+#define QUORATE_TESTS_UNIT_NODE_NODE_FIXTURE_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "dataplane/dp_tile.h"
 #include "tests/lib/unit_main.h"
 
+/* The smallest ring; free() ends it. */
 static inline struct dp_ring *fixture_ring(void)
 {
 	size_t bytes = dp_ring_footprint(DP_RING_BYTES_MIN);
@@ -47,6 +48,7 @@ static inline void fixture_ring_fill(struct dp_ring *ring)
 		continue;
 }
 
+/* An empty metrics page; the heap's. */
 static inline struct ctl_page *fixture_page(void)
 {
 	struct ctl_page *page = aligned_alloc(64, units_round_up(sizeof(*page), 64));
@@ -58,8 +60,8 @@ static inline struct ctl_page *fixture_page(void)
 }
 
 /* A family with that many labels "l0", "l1", ... */
-static inline struct ctl_family *fixture_family(struct ctl_page *page, const struct ctl_block *block,
-						uint32_t count)
+static inline struct ctl_family *fixture_family(struct ctl_page *page,
+						const struct ctl_block *block, uint32_t count)
 {
 	static char text[CTL_FAMILY_LABELS_MAX][8];
 	static const char *labels[CTL_FAMILY_LABELS_MAX];
@@ -77,6 +79,7 @@ static inline struct ctl_family *fixture_family(struct ctl_page *page, const str
 								.label_count = count });
 }
 
+/* The tile in memory of its own, set up; free() ends it if it has no fini. */
 static inline void *fixture_tile(const struct dp_tile *tile, const void *setup)
 {
 	size_t bytes = tile->footprint(setup);
@@ -86,6 +89,7 @@ static inline void *fixture_tile(const struct dp_tile *tile, const void *setup)
 	return memory;
 }
 
+/* A new directory below /tmp. */
 static inline void fixture_directory(char ret_path[64])
 {
 	snprintf(ret_path, 64, "/tmp/quorate-unit-XXXXXX");

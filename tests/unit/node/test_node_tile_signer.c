@@ -1,4 +1,4 @@
-/* node_tile_signer: signs in order what it is asked to, and waits where its answer finds no room. */
+/* node_tile_signer: signs in order what it is asked to; waits where an answer finds no room. */
 #define _GNU_SOURCE
 #include "node/node_tile_signer.h"
 
