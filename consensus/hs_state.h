@@ -111,6 +111,7 @@ struct hs_core {
 	struct hs_repeat commit;
 	bool has_own_timeout; /* sent in the current view, or waiting to be */
 	bool is_own_timeout_sent;
+	uint64_t timeout_sent_view; /* the highest TIMEOUT that left in this life */
 	uint64_t own_timeout_sent_ns;
 	struct hs_timeout own_timeout;
 	struct bitset evidence_seen[HS_EVIDENCE_COMMIT_AFTER_TIMEOUT + 1];

@@ -36,6 +36,12 @@ static void hs_send_commit(struct hs_core *core)
 	};
 }
 
+/* A VOTE or COMMIT that a slow disk held back does not follow the TIMEOUT of its view out. */
+static bool hs_is_too_late(const struct hs_core *core, const struct hs_pending *said)
+{
+	return said->view <= core->timeout_sent_view;
+}
+
 static void hs_utter_vote(struct hs_core *core, const struct hs_pending *said)
 {
 	struct hs_vote own = {
@@ -46,6 +52,8 @@ static void hs_utter_vote(struct hs_core *core, const struct hs_pending *said)
 		.signature = said->signature,
 	};
 
+	if (hs_is_too_late(core, said))
+		return;
 	hs_arm(core, &core->vote, said);
 	hs_send_vote(core);
 	hs_quorum_vote(&core->quorum, &own);
@@ -62,6 +70,8 @@ static void hs_utter_commit(struct hs_core *core, const struct hs_pending *said)
 		.signature = said->signature,
 	};
 
+	if (hs_is_too_late(core, said))
+		return;
 	hs_arm(core, &core->commit, said);
 	hs_send_commit(core);
 	hs_quorum_commit(&core->quorum, &own, false);
@@ -77,6 +87,7 @@ static void hs_utter_timeout(struct hs_core *core, const struct hs_pending *said
 		return;
 	own->signature = said->signature;
 	core->is_own_timeout_sent = true;
+	core->timeout_sent_view = said->view;
 	core->own_timeout_sent_ns = core->now_ns;
 	hs_copy_timeout(&hs_send(core, HS_MESSAGE_TIMEOUT, HS_REPLICA_ALL)->u.timeout, own);
 	hs_quorum_timeout(&core->quorum, own);

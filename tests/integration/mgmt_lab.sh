@@ -5,7 +5,7 @@
 # usage: mgmt_lab.sh QUORATE (quorated, quorate-mgmtd and quorate-store lie beside it)
 set -eu
 
-quorate=$1
+quorate=$(realpath "$1")
 bin=$(dirname "$quorate")
 for program in quorated quorate-mgmtd quorate-store; do
 	[ -x "$bin/$program" ] || { echo "SKIP: $program is not built"; exit 77; }

@@ -1,6 +1,9 @@
 /*
  * node_place: a directory with all a small node needs: genesis, keys, an empty store.
- * Header only; the includer defines _GNU_SOURCE.
+ *
+ * What node_open() asks of the world is made for real, in a directory of its own below /tmp, so
+ * that a test may take one thing away and see the one line that names it.
+ * Header only; the includer defines _GNU_SOURCE. The test removes the directory.
  */
 #ifndef QUORATE_TESTS_UNIT_NODE_NODE_PLACE_H
 #define QUORATE_TESTS_UNIT_NODE_NODE_PLACE_H

@@ -58,8 +58,8 @@ static void every_request_gets_its_signature_in_order(void)
 		UNIT_EQUAL(header->aux, 10 + i);
 		UNIT_REQUIRE(header->bytes == sizeof(signature));
 		memcpy(&signature, bytes, sizeof(signature));
-		UNIT_CHECK(crypto_verify(&key.public_key, text[i],
-						 (uint32_t)strlen(text[i]), &signature));
+		UNIT_CHECK(crypto_verify(&key.public_key, text[i], (uint32_t)strlen(text[i]),
+					 &signature));
 		dp_ring_release(io.ret_signed);
 	}
 	UNIT_EQUAL(node_tile_signer.on_turn(tile, 1), 0);
