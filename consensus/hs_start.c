@@ -123,29 +123,6 @@ void hs_on_certificate_answer(struct hs_core *core, uint32_t author)
 		bitset_add(&core->restart.answered, author);
 }
 
-/*
- * The proposal of this view is said again, byte for byte, if this replica voted for it: only
- * then was the record durable before anything left, so no other block of ours is in this view.
- */
-static void hs_propose_again(struct hs_core *core)
-{
-	for (uint32_t i = 0; i < HS_BLOCKS_MAX; i++) {
-		const struct hs_node *node = &core->chain.node[i];
-		const struct hs_block *block = &core->chain.block[i];
-
-		if (node->is_used && !node->is_dead && i != core->chain.root && node->is_durable &&
-		    node->view == core->pacemaker.view &&
-		    node->view == core->safety.record.last_proposed_view &&
-		    node->view == core->safety.record.last_vote_view &&
-		    crypto_hash_equal(&node->id, &core->safety.record.last_vote_id) &&
-		    block->author == core->config.replica_id) {
-			hs_copy_block(&hs_send(core, HS_MESSAGE_PROPOSE, HS_REPLICA_ALL)->u.propose,
-				      block);
-			return;
-		}
-	}
-}
-
 void hs_restart_advance(struct hs_core *core)
 {
 	struct hs_restart *restart = &core->restart;
@@ -154,6 +131,6 @@ void hs_restart_advance(struct hs_core *core)
 					core->now_ns < restart->over_ns))
 		return;
 	restart->is_recovering = false;
-	if (!hs_timeout_restore(core))
-		hs_propose_again(core);
+	/* A recorded proposal is not said again: blocks of several lives may share its view. */
+	hs_timeout_restore(core);
 }

@@ -158,7 +158,7 @@ void hs_try_tc(struct hs_core *core, uint64_t view);
 bool hs_has_reason(const struct hs_core *core);
 uint64_t hs_timer_deadline_ns(const struct hs_core *core);
 void hs_timer_advance(struct hs_core *core);
-bool hs_timeout_restore(struct hs_core *core);
+void hs_timeout_restore(struct hs_core *core);
 
 /* hs_inputs.c: messages about blocks and votes. */
 void hs_on_propose(struct hs_core *core, const struct hs_block *block);

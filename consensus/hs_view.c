@@ -208,14 +208,12 @@ static void hs_time_out(struct hs_core *core)
 	hs_say_timeout(core, record->high_qc.view, hs_safety_change(&core->safety));
 }
 
-bool hs_timeout_restore(struct hs_core *core)
+void hs_timeout_restore(struct hs_core *core)
 {
 	const struct hs_record *record = &core->safety.record;
 
-	if (record->last_timeout_view != core->pacemaker.view)
-		return false;
-	hs_say_timeout(core, record->last_timeout_qc_view, 0);
-	return true;
+	if (record->last_timeout_view == core->pacemaker.view)
+		hs_say_timeout(core, record->last_timeout_qc_view, 0);
 }
 
 bool hs_has_reason(const struct hs_core *core)
