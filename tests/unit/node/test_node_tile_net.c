@@ -1,4 +1,4 @@
-/* node_tile_net: dataplane's net tile, with its ports, peers and drops published for other threads. */
+/* node_tile_net: the net tile with ports, peers and drops published for other threads. */
 #define _GNU_SOURCE
 #include "node/node_tile_net.h"
 
