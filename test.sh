@@ -182,9 +182,9 @@ END
 
 # Scripts that meson runs with their programs as arguments are named in its table, not here.
 integration_scripts() {
-	local script
-	for script in $(find tests/integration -maxdepth 1 -name '*.sh' -perm -u+x 2>/dev/null | sort); do
-		grep -q "'$(basename "$script" .sh)'" tests/integration/meson.build || echo "$script"
+	local table=tests/integration/meson.build script
+	find tests/integration -maxdepth 1 -name '*.sh' -perm -u+x | sort | while read -r script; do
+		grep -q "'$(basename "$script" .sh)'" $table || echo "$script"
 	done
 }
 
