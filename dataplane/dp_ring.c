@@ -67,6 +67,11 @@ static bool has_room(struct dp_ring *ring, uint64_t end)
 	return end - ring->tail_seen <= ring->byte_count;
 }
 
+uint32_t dp_ring_payload_max(const struct dp_ring *ring)
+{
+	return (uint32_t)(ring->byte_count / 2 - sizeof(struct dp_ring_header));
+}
+
 uint8_t *dp_ring_reserve(struct dp_ring *ring, uint32_t bytes)
 {
 	/* Relaxed: only this thread writes `head`. */
@@ -75,7 +80,7 @@ uint8_t *dp_ring_reserve(struct dp_ring *ring, uint32_t bytes)
 	uint64_t needed = entry_bytes(bytes);
 	uint64_t at = needed <= to_end ? head : head + to_end;
 
-	ensure(bytes <= DP_RING_MESSAGE_BYTES_MAX);
+	ensure(bytes <= dp_ring_payload_max(ring));
 	if (!has_room(ring, at + needed)) {
 		/* Relaxed: a counter for people; nothing depends on its order. */
 		atomic_store_explicit(&ring->full_count, ring->full_count + 1,

@@ -62,7 +62,13 @@ size_t dp_ring_footprint(uint32_t ring_bytes);
 int dp_ring_init(void *memory, size_t memory_bytes, uint32_t ring_bytes, struct dp_ring **ret_ring);
 
 /*
- * Producer: room for a payload of `bytes` (at most DP_RING_MESSAGE_BYTES_MAX), or NULL when the
+ * The largest payload this ring takes: half of it, so that it fits wherever it starts. Every ring
+ * takes DP_RING_MESSAGE_BYTES_MAX.
+ */
+uint32_t dp_ring_payload_max(const struct dp_ring *ring);
+
+/*
+ * Producer: room for a payload of `bytes` (at most dp_ring_payload_max()), or NULL when the
  * ring
  * is full (counted). A second reserve without a commit gives the first one up.
  */

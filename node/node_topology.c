@@ -48,7 +48,7 @@ const struct node_ring_row node_rings[NODE_RING_COUNT] = {
 				       "dropped, counted" },
 	[NODE_RING_SIGN] = { "sign", TILE(REPLICA), TILE(SIGNER), 256, "the replica waits" },
 	[NODE_RING_SIGNED] = { "signed", TILE(SIGNER), TILE(REPLICA), 256, "the signer waits" },
-	[NODE_RING_APPENDS] = { "appends", TILE(REPLICA), TILE(STORE), 1024, "the replica waits" },
+	[NODE_RING_APPENDS] = { "appends", TILE(REPLICA), TILE(STORE), 2048, "the replica waits" },
 	[NODE_RING_LANE_APPENDS] = { "lane_appends", TILE(REPLICA), TILE(STORE), 256,
 				     "the replica waits" },
 	[NODE_RING_READS] = { "reads", TILE(REPLICA), TILE(STORE), 256, "the replica waits" },

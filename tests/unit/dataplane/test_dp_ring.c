@@ -143,6 +143,39 @@ static void release_without_peek(void *context)
 	dp_ring_release(context);
 }
 
+static void reserve_more_than_half(void *context)
+{
+	struct dp_ring *ring = context;
+
+	(void)dp_ring_reserve(ring, dp_ring_payload_max(ring) + 1);
+}
+
+/* Wherever it starts, also right behind another one of its size. */
+static void half_of_the_ring_is_the_largest_payload(void)
+{
+	const struct dp_ring_header header = { .kind = 1 };
+	const struct dp_ring_header *seen;
+	void *memory;
+	struct dp_ring *ring = open_ring(8 * DP_RING_BYTES_MIN, &memory);
+	uint32_t most = dp_ring_payload_max(ring);
+
+	UNIT_CHECK(most > 3 * DP_RING_MESSAGE_BYTES_MAX);
+	for (uint32_t i = 0; i < 40; i++) {
+		uint8_t *room = dp_ring_reserve(ring, i % 3 == 0 ? 100 * i : most);
+
+		UNIT_REQUIRE(room != NULL);
+		room[0] = (uint8_t)i;
+		dp_ring_commit(ring, &header, i % 3 == 0 ? 100 * i : most);
+		room = dp_ring_peek(ring, &seen);
+		UNIT_REQUIRE(room != NULL);
+		UNIT_EQUAL(seen->bytes, i % 3 == 0 ? 100 * i : most);
+		UNIT_EQUAL(room[0], i);
+		dp_ring_release(ring);
+	}
+	UNIT_CHECK(unit_aborts(reserve_more_than_half, ring));
+	free(memory);
+}
+
 static void misuse_aborts(void)
 {
 	void *memory;
@@ -207,4 +240,5 @@ UNIT_SUITE("dp_ring", UNIT_TEST(sizes_that_are_no_power_of_two_or_out_of_bounds_
 	   UNIT_TEST(a_full_ring_gives_no_room_until_one_is_released),
 	   UNIT_TEST(the_longest_message_fits_wherever_it_starts),
 	   UNIT_TEST(less_may_be_committed_than_was_reserved_and_a_reserve_can_be_given_up),
-	   UNIT_TEST(misuse_aborts), UNIT_TEST(two_threads_lose_and_mix_nothing))
+	   UNIT_TEST(half_of_the_ring_is_the_largest_payload), UNIT_TEST(misuse_aborts),
+	   UNIT_TEST(two_threads_lose_and_mix_nothing))

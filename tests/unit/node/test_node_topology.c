@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "storage/blocklog_store.h"
 #include "tests/lib/unit_main.h"
 
 static void every_tile_has_a_name_a_tile_and_a_core(void)
@@ -45,6 +46,12 @@ static void every_ring_joins_two_ends_and_has_a_policy(void)
 	}
 }
 
+/* Windows and marks of a busy chain are far longer than any peer's message. */
+static void the_ring_to_the_disk_takes_the_longest_record(void)
+{
+	UNIT_CHECK(node_rings[NODE_RING_APPENDS].kib * 1024 / 2 >= BLOCKLOG_RECORD_BYTES_MAX);
+}
+
 static void the_printed_map_names_everything(void)
 {
 	static char text[16384];
@@ -72,4 +79,5 @@ static void the_printed_map_names_everything(void)
 UNIT_SUITE("node_topology", UNIT_TEST(every_tile_has_a_name_a_tile_and_a_core),
 	   UNIT_TEST(the_store_runs_on_the_last_core),
 	   UNIT_TEST(every_ring_joins_two_ends_and_has_a_policy),
+	   UNIT_TEST(the_ring_to_the_disk_takes_the_longest_record),
 	   UNIT_TEST(the_printed_map_names_everything))
