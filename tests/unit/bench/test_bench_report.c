@@ -110,7 +110,7 @@ static void says(const char *text, const char *wanted)
 {
 	if (!strstr(text, wanted)) {
 		printf("    '%s' is not in: %s\n", wanted, text);
-		UNIT_CHECK(!"the report lacks it");
+		UNIT_EQUAL(0, 1); /* the report lacks it */
 	}
 }
 

@@ -60,7 +60,7 @@ static void refused(int code, const char *text)
 	UNIT_EQUAL((uint32_t)node_identity_open(&config, &identity, reason), (uint32_t)code);
 	if (!strstr(reason, text)) {
 		printf("    '%s' is not in: %s\n", text, reason);
-		UNIT_CHECK(!"the reason says something else");
+		UNIT_EQUAL(0, 1); /* the reason says something else */
 	}
 	UNIT_CHECK(identity.secrets == NULL);
 }
