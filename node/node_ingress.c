@@ -59,8 +59,16 @@ static void watch(struct node_ingress *self, int operation, int fd, int32_t what
 	ensure(epoll_ctl(self->epoll_fd, operation, fd, &event) == 0);
 }
 
+static void count_drop(struct node_ingress *self, enum node_ingress_drop reason, uint64_t count)
+{
+	if (self->config.drops)
+		ctl_family_add(self->config.drops, reason, count);
+}
+
 static void close_connection(struct node_ingress *self, struct node_connection *connection)
 {
+	count_drop(self, NODE_INGRESS_DROP_ANSWERS_LOST, connection->dropped);
+	connection->dropped = 0;
 	node_connection_close(connection); /* leaves epoll by itself */
 	atomic_fetch_sub_explicit(self->config.open_count, 1, memory_order_relaxed);
 }
@@ -80,6 +88,7 @@ static void accept_all(struct node_ingress *self)
 
 			node_connection_error(&turned_away, 0, ERR_FULL,
 					      "too many local connections; raise connections_max");
+			count_drop(self, NODE_INGRESS_DROP_CONNECTIONS_FULL, 1);
 			close(fd);
 			continue;
 		}
@@ -105,8 +114,9 @@ static void refuse(struct node_connection *connection, const struct wire_frame *
 	node_connection_say(connection, &message);
 }
 
-static void on_submit(struct node_ingress *self, struct node_connection *connection,
-		      const struct wire_client_message *message)
+/* Whatever was sent as a frame: the gate decides, counts and refuses. */
+static void pass_frame(struct node_ingress *self, struct node_connection *connection,
+		       const uint8_t *bytes, uint32_t count)
 {
 	struct dp_ring_header header = {
 		.kind = NODE_MESSAGE_FRAME,
@@ -114,15 +124,10 @@ static void on_submit(struct node_ingress *self, struct node_connection *connect
 		.aux_high = clock_ns(),
 	};
 	struct wire_frame frame = { 0 };
-	int code = wire_frame_parse(message->u.submit.frame, message->u.submit.frame_bytes, &frame);
 
-	if (code < 0) {
-		refuse(connection, &frame, code, code == ERR_OVERSIZE ? WIRE_PAYLOAD_BYTES_MAX : 0);
-		return;
-	}
-	node_connection_subscribe(connection, &frame.client);
-	if (!dp_ring_push(self->config.frames, &header, message->u.submit.frame,
-			  message->u.submit.frame_bytes)) {
+	if (wire_frame_parse(bytes, count, &frame) == 0)
+		node_connection_subscribe(connection, &frame.client);
+	if (!dp_ring_push(self->config.frames, &header, bytes, count)) {
 		refuse(connection, &frame, ERR_FULL, 0);
 		return;
 	}
@@ -199,13 +204,20 @@ static void on_message(struct node_ingress *self, struct node_connection *connec
 	struct wire_client_message message;
 	int code = wire_client_decode(bytes, count, &message);
 
+	if (code < 0 && bytes[0] == WIRE_CLIENT_SUBMIT &&
+	    count > WIRE_CLIENT_HEAD_BYTES + LANE_FRAME_BYTES_MAX) {
+		pass_frame(self, connection, bytes + WIRE_CLIENT_HEAD_BYTES,
+			   (uint32_t)count - WIRE_CLIENT_HEAD_BYTES);
+		return;
+	}
 	if (code < 0) {
+		count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
 		node_connection_error(connection, 0, code, err_text(code));
 		return;
 	}
 	switch (message.kind) {
 	case WIRE_CLIENT_SUBMIT:
-		on_submit(self, connection, &message);
+		pass_frame(self, connection, message.u.submit.frame, message.u.submit.frame_bytes);
 		return;
 	case WIRE_CLIENT_SUBSCRIBE:
 		node_connection_subscribe(connection, &message.u.subscribe);
@@ -223,6 +235,7 @@ static void on_message(struct node_ingress *self, struct node_connection *connec
 		on_status(self, connection, &message);
 		return;
 	default:
+		count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
 		node_connection_error(connection, message.request, ERR_UNSUPPORTED,
 				      "only a node says this");
 	}
@@ -241,11 +254,13 @@ static void on_readable(struct node_ingress *self, struct node_connection *conne
 			close_connection(self, connection);
 			return;
 		}
-		if ((size_t)count > WIRE_CLIENT_BYTES_MAX)
+		if ((size_t)count > WIRE_CLIENT_BYTES_MAX) {
+			count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
 			node_connection_error(connection, 0, ERR_OVERSIZE,
 					      "message longer than a datagram");
-		else
+		} else {
 			on_message(self, connection, bytes, (size_t)count);
+		}
 	}
 }
 

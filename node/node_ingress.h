@@ -5,8 +5,9 @@
  *          the same as in a network session and under the same limits. Runs on a
  *          thread of its own, because it reads the disk: a slow reader or a slow
  *          disk never holds up a tile, and readers never touch the core's memory.
- * Submit   The frame goes to the verify tile; its client key is subscribed for
- *          this connection. A full ring is answered with REFUSAL (ERR_FULL).
+ * Submit   The frame goes to the verify tile, which also counts and refuses what is none;
+ *          its client key is subscribed for this connection. A full ring is answered
+ *          with REFUSAL (ERR_FULL).
  * Read     TAIL, GET and PROVE are answered from the log files (replica_reader.h)
  *          up to what is durable and delivered. A reader that does not read its
  *          socket is waited for, never buffered beyond its queue.
@@ -22,6 +23,14 @@
 #include "dataplane/dp_ring.h"
 #include "node/node_wake.h"
 #include "wire/wire_client.h"
+
+/* Why a local program was not served; counted under these names, in lower case. */
+enum node_ingress_drop {
+	NODE_INGRESS_DROP_MALFORMED,        /* what is no message */
+	NODE_INGRESS_DROP_CONNECTIONS_FULL, /* turned away with an error */
+	NODE_INGRESS_DROP_ANSWERS_LOST,     /* a program that does not read its socket */
+	NODE_INGRESS_DROP_COUNT,
+};
 
 enum {
 	NODE_INGRESS_QUEUE_BYTES = 128 * 1024,
@@ -44,6 +53,7 @@ struct node_ingress_config {
 	void *status_context;
 	_Atomic uint32_t *open_count; /* published: connections open now */
 	struct ctl_block *metrics;
+	struct ctl_family *drops; /* label i: enum node_ingress_drop i; NULL: not counted */
 };
 
 /*

@@ -44,6 +44,7 @@ struct node {
 	struct ctl_family *drops_gate;
 	struct ctl_family *drops_consensus;
 	struct ctl_family *drops_lane;
+	struct ctl_family *drops_ingress;
 	struct ctl_socket control;
 	bool control_is_open;
 

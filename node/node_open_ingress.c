@@ -70,6 +70,7 @@ int node_open_ingress(struct node *node)
 		.status_context = node,
 		.open_count = &node->local_open,
 		.metrics = node->metrics[NODE_TILE_INGRESS],
+		.drops = node->drops_ingress,
 	};
 	int code;
 

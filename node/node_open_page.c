@@ -29,6 +29,12 @@ static const char *const lane_labels[] = {
 #undef LANE_DROP
 };
 
+static const char *const ingress_labels[NODE_INGRESS_DROP_COUNT] = {
+	[NODE_INGRESS_DROP_MALFORMED] = "malformed",
+	[NODE_INGRESS_DROP_CONNECTIONS_FULL] = "connections_full",
+	[NODE_INGRESS_DROP_ANSWERS_LOST] = "answers_lost",
+};
+
 static const char *const net_labels[] = {
 #define DP_DROP(name, text) #name,
 #include "dataplane/dp_drop.def"
@@ -72,6 +78,10 @@ static void add_families(struct node *node)
 	node->drops_lane = add_family(node, NODE_TILE_REPLICA, "quorate_lane_drops_total",
 				      "Verified lane messages that were ignored.", lane_labels,
 				      UNITS_COUNT(lane_labels));
+	node->drops_ingress =
+		add_family(node, NODE_TILE_INGRESS, "quorate_ingress_drops_total",
+			   "What local programs sent or should have got, and did not.",
+			   ingress_labels, UNITS_COUNT(ingress_labels));
 }
 
 int node_open_page(struct node *node)

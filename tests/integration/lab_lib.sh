@@ -2,6 +2,7 @@
 # that stops every lab and every background program of the script, by its process id.
 #
 # QUORATE_BUILD is the build folder with the programs; default: build/gcc of this tree.
+# KEEP=1 leaves a failed lab as it is, for looking at.
 # Nothing here decides by time: waits have a bound and then say what was missing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +26,11 @@ labs=()
 jobs_pids=()
 
 clean_up() {
-	local pid lab
+	local code=$? pid lab
+	if [ -n "${KEEP:-}" ] && [ $code -ne 0 ] && [ $code -ne 77 ]; then
+		echo "KEEP: everything stays in $work; the labs run on"
+		return
+	fi
 	for pid in ${jobs_pids[@]+"${jobs_pids[@]}"}; do
 		kill "$pid" 2>/dev/null
 	done
