@@ -100,20 +100,6 @@ static void accept_all(struct node_ingress *self)
 
 /* ---- what a program asks ---- */
 
-static void refuse(struct node_connection *connection, const struct wire_frame *frame, int reason,
-		   uint64_t limit)
-{
-	struct wire_client_message message = {
-		.kind = WIRE_CLIENT_REFUSAL,
-		.u.refusal = { .client = frame->client,
-			       .first_seq = frame->first_seq,
-			       .reason = reason,
-			       .limit = limit },
-	};
-
-	node_connection_say(connection, &message);
-}
-
 /* Whatever was sent as a frame: the gate decides, counts and refuses. */
 static void pass_frame(struct node_ingress *self, struct node_connection *connection,
 		       const uint8_t *bytes, uint32_t count)
@@ -128,7 +114,7 @@ static void pass_frame(struct node_ingress *self, struct node_connection *connec
 	if (wire_frame_parse(bytes, count, &frame) == 0)
 		node_connection_subscribe(connection, &frame.client);
 	if (!dp_ring_push(self->config.frames, &header, bytes, count)) {
-		refuse(connection, &frame, ERR_FULL, 0);
+		node_connection_refuse(connection, &frame, ERR_FULL);
 		return;
 	}
 	ctl_metric_add(self->config.metrics, CTL_METRIC_INGRESS_FRAMES, 1);

@@ -106,6 +106,19 @@ void node_connection_error(struct node_connection *connection, uint32_t request,
 	node_connection_say(connection, &message);
 }
 
+void node_connection_refuse(struct node_connection *connection, const struct wire_frame *frame,
+			    int reason)
+{
+	struct wire_client_message message = {
+		.kind = WIRE_CLIENT_REFUSAL,
+		.u.refusal = { .client = frame->client,
+			       .first_seq = frame->first_seq,
+			       .reason = reason },
+	};
+
+	node_connection_say(connection, &message);
+}
+
 bool node_connection_flush(struct node_connection *connection)
 {
 	const struct dp_ring_header *header;

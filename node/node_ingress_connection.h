@@ -8,6 +8,7 @@
 
 #include "dataplane/dp_ring.h"
 #include "node/node_ingress.h"
+#include "wire/wire_frame.h"
 
 struct node_connection {
 	int fd; /* -1: free */
@@ -45,6 +46,9 @@ bool node_connection_say(struct node_connection *connection,
 			 const struct wire_client_message *message);
 void node_connection_error(struct node_connection *connection, uint32_t request, int code,
 			   const char *text);
+/* `reason`: a negative code of base/err.h. */
+void node_connection_refuse(struct node_connection *connection, const struct wire_frame *frame,
+			    int reason);
 
 /* The socket takes bytes again: sends what waits. False: the other end is gone. */
 bool node_connection_flush(struct node_connection *connection);
