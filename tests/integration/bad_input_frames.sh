@@ -42,7 +42,8 @@ counted() {
 	for reason in "$@"; do
 		was=$(sed -n "s/^$name{reason=\"$reason\".*} //p" "$before")
 		is=$(sed -n "s/^$name{reason=\"$reason\".*} //p" "$work/metrics$node")
-		[ "${is:-0}" -gt "${was:-0}" ] || fail "$name $reason did not count: ${was:-none}, ${is:-none}"
+		[ "${is:-0}" -gt "${was:-0}" ] ||
+			fail "$name $reason did not count: ${was:-none}, ${is:-none}"
 		echo "  $name $reason $((is - was))"
 	done
 }
@@ -53,15 +54,16 @@ snapshot() {
 	sleep 0.3 # housekeeping publishes
 	python3 -c 'import sys, urllib.request
 sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())' \
-		"http://127.0.0.1:$((port + $1))/metrics" >"$work/metrics$1" || fail "no metrics of node $1"
+		"http://127.0.0.1:$((port + $1))/metrics" >"$work/metrics$1" ||
+		fail "no metrics of node $1"
 }
 
 honest() {
 	local at=0
 	while [ ! -e "$work/enough" ]; do
 		at=$((at + 1))
-		quorate submit --wait --node "$lab/node0" --key "$lab/client.key" "honest $at" >/dev/null ||
-			return 1
+		quorate submit --wait --node "$lab/node0" --key "$lab/client.key" "honest $at" \
+			>/dev/null || return 1
 		echo $at
 	done
 }
@@ -84,8 +86,8 @@ say "local: every fault refused and counted"
 
 client=$(sed -n '/^\[port client\]/,$s/^socket = @//p' "$lab/node1/node.conf")
 bell=$(sed -n '/^\[cores\]/,/^\[/s/^bell = @//p' "$lab/node1/node.conf")
-quorate submit --wait --node "$lab/node1" --key "$work/hostile.key" "finds its numbers" >/dev/null ||
-	fail "the hostile client is no client"
+quorate submit --wait --node "$lab/node1" --key "$work/hostile.key" "finds its numbers" \
+	>/dev/null || fail "the hostile client is no client"
 next=$(cut -d' ' -f1 "$work/hostile.key.seq")
 "$hostile" port "$client" "$bell" 1 10.78.1.1 10.78.1.2 "$lab/genesis" "$work/hostile.key" \
 	2 "$lab/node2/session.key" "$flood" "$next" >"$work/port.log" 2>&1 ||

@@ -3,7 +3,7 @@
  *
  *     hostile genesis IN OUT PUBLIC...      the same chain, but only these client keys may write
  *     hostile local SOCKET GENESIS KEY FLOOD
- *     hostile port SOCKET BELL NODE NODE_ADDRESS OWN_ADDRESS GENESIS KEY PEER PEER_KEY FLOOD SEQ
+ *     hostile port SOCKET BELL NODE ADDRESS OWN_ADDRESS GENESIS KEY PEER PEER_KEY FLOOD SEQ
  *
  * KEY is a registered client's key file, SEQ its next number (1 when not given), PEER_KEY the session key file of member PEER. Every wrong
  * thing is sent and the answer compared with the one promised; one line each. At the end, and
@@ -51,6 +51,16 @@ uint64_t hostile_clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * UNITS_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t number_of(const char *text)
+{
+	char *end;
+	uint64_t number = strtoull(text, &end, 10);
+
+	if (end == text || *end != '\0')
+		hostile_die("'%s' is no number", text);
+	return number;
 }
 
 static void read_genesis(struct hostile *hostile, const char *path)
@@ -312,7 +322,7 @@ static void local(struct hostile *hostile, char **arguments)
 	local_faults(hostile, file);
 	local_honest(hostile, file);
 	local_connections(arguments[0]);
-	local_flood(hostile, arguments[0], (uint32_t)atoi(arguments[3]));
+	local_flood(hostile, arguments[0], (uint32_t)number_of(arguments[3]));
 	local_honest(hostile, file);
 	close(file);
 }
@@ -321,17 +331,17 @@ static void port(struct hostile *hostile, char **arguments)
 {
 	struct hostile_port_options options = { .socket = arguments[0],
 						.bell = arguments[1],
-						.node = (uint32_t)atoi(arguments[2]),
+						.node = (uint32_t)number_of(arguments[2]),
 						.udp_port = 7700,
-						.peer = (uint32_t)atoi(arguments[7]),
+						.peer = (uint32_t)number_of(arguments[7]),
 						.peer_key = arguments[8],
-						.flood = (uint32_t)atoi(arguments[9]) };
+						.flood = (uint32_t)number_of(arguments[9]) };
 
 	options.node_address = ntohl(inet_addr(arguments[3]));
 	options.own_address = ntohl(inet_addr(arguments[4]));
 	read_genesis(hostile, arguments[5]);
 	read_key(hostile, arguments[6]);
-	hostile->next_seq = strtoull(arguments[10], NULL, 10);
+	hostile->next_seq = number_of(arguments[10]);
 	hostile_port(hostile, &options);
 }
 

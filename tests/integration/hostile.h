@@ -49,8 +49,8 @@ uint32_t hostile_submit(const struct hostile *hostile, enum hostile_fault fault,
 			uint8_t ret_message[WIRE_CLIENT_BYTES_MAX]);
 
 /*
- * Through the DPDK port behind memif socket `socket`; prints what it found. `peer_key` is a member's
- * session key: true, but at the wrong place.
+ * Through the DPDK port behind memif socket `socket`; prints what it found. `peer_key` is the file
+ * of a member's session key: true, but at the wrong place.
  */
 struct hostile_port_options {
 	const char *socket;

@@ -1,4 +1,4 @@
-/* hostile: what can be sent into a DPDK client port, from broken Ethernet frames to forged frames. */
+/* hostile: what can be sent into a DPDK client port, from broken Ethernet to forged frames. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
