@@ -33,6 +33,7 @@ static const char help[] =
 	"  --payload-bytes N           default 128\n"
 	"  --in-flight N               frames under way at most; default 65536, rate 0: 512\n"
 	"  --resend-ms N               through the next node, then after twice this; default 500\n"
+	"  --patience S                end this long after the last final one, when all were due (15)\n"
 	"  --expires H                 last height of the order for frames; default 524288\n"
 	"  --seed N                    of keys and payloads (default: random)\n"
 	"  --ids FILE                  write every transaction's id before the first is sent\n"
@@ -50,6 +51,7 @@ struct options {
 	double duration_s;
 	uint64_t in_flight;
 	uint64_t resend_ms;
+	uint64_t patience_s;
 	const char *ids;
 	const char *json;
 	bool is_quiet;
@@ -88,6 +90,7 @@ enum {
 	OPTION_PAYLOAD,
 	OPTION_IN_FLIGHT,
 	OPTION_RESEND,
+	OPTION_PATIENCE,
 	OPTION_EXPIRES,
 	OPTION_SEED,
 	OPTION_IDS,
@@ -109,6 +112,7 @@ static const struct option table[] = {
 	{ "payload-bytes", required_argument, NULL, OPTION_PAYLOAD },
 	{ "in-flight", required_argument, NULL, OPTION_IN_FLIGHT },
 	{ "resend-ms", required_argument, NULL, OPTION_RESEND },
+	{ "patience", required_argument, NULL, OPTION_PATIENCE },
 	{ "expires", required_argument, NULL, OPTION_EXPIRES },
 	{ "seed", required_argument, NULL, OPTION_SEED },
 	{ "ids", required_argument, NULL, OPTION_IDS },
@@ -152,6 +156,9 @@ static bool take_number(struct options *o, int option, const char *text)
 		return number > 0;
 	case OPTION_RESEND:
 		o->resend_ms = number;
+		return number > 0;
+	case OPTION_PATIENCE:
+		o->patience_s = number;
 		return number > 0;
 	case OPTION_EXPIRES:
 		o->load.expires = number;
@@ -269,6 +276,7 @@ static int run(struct options *o)
 						     .rate = o->rate,
 						     .in_flight = o->in_flight,
 						     .resend_ns = o->resend_ms * UNITS_NS_PER_MS,
+						     .patience_ns = o->patience_s * UNITS_NS_PER_S,
 						     .is_quiet = o->is_quiet },
 			 reason);
 	if (code < 0)
@@ -299,6 +307,7 @@ int main(int argc, char **argv)
 		.rate = 10000,
 		.duration_s = 10,
 		.resend_ms = 500,
+		.patience_s = 15,
 	};
 	int code;
 

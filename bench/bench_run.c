@@ -193,7 +193,7 @@ static int set_up_load(struct bench_run *run, const struct bench_run_config *con
 		.in_flight_max = config->in_flight,
 		.resend_ns = config->resend_ns,
 		.connect_ns = 10 * UNITS_NS_PER_S,
-		.grace_ns = 15 * UNITS_NS_PER_S,
+		.grace_ns = config->patience_ns,
 		.from_net = { from[0], from[1], from[2] },
 		.to_net = to,
 		.stop = &run->stop,

@@ -20,6 +20,7 @@ struct bench_run_config {
 	double rate; /* transactions a second; 0: bounded by in_flight only */
 	uint64_t in_flight;
 	uint64_t resend_ns;
+	uint64_t patience_ns; /* without a final one, when all were due; then it ends */
 	bool is_quiet;
 };
 

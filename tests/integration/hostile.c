@@ -5,9 +5,10 @@
  *     hostile local SOCKET GENESIS KEY FLOOD
  *     hostile port SOCKET BELL NODE ADDRESS OWN_ADDRESS GENESIS KEY PEER PEER_KEY FLOOD SEQ
  *
- * KEY is a registered client's key file, SEQ its next number (1 when not given), PEER_KEY the session key file of member PEER. Every wrong
- * thing is sent and the answer compared with the one promised; one line each. At the end, and
- * after a flood, an honest transaction of the same key must become final.
+ * KEY is the key file of a client the chain knows, SEQ its next number; PEER_KEY is the session key
+ * file of member PEER. Every wrong thing is sent and the answer compared with the one promised, one
+ * line each. At the end, and after a flood, an honest transaction of the same key must become
+ * final.
  * Exit code 0: all as promised; 1: the line says what was not.
  */
 #define _GNU_SOURCE
@@ -265,6 +266,27 @@ static void local_honest(struct hostile *hostile, int file)
 	hostile->next_seq++;
 }
 
+/* A connection the node serves; right after many were closed it may still turn some away. */
+static int connect_served(const char *path)
+{
+	const uint8_t ask[WIRE_CLIENT_HEAD_BYTES] = { WIRE_CLIENT_STATUS, WIRE_CLIENT_VERSION };
+
+	for (int tries = 0; tries < PATIENCE_MS / 50; tries++) {
+		uint8_t bytes[WIRE_CLIENT_BYTES_MAX];
+		int file = try_connect(path);
+		struct pollfd wait = { .fd = file, .events = POLLIN };
+
+		if (send(file, ask, sizeof(ask), MSG_NOSIGNAL) == (ssize_t)sizeof(ask) &&
+		    poll(&wait, 1, PATIENCE_MS) == 1 &&
+		    recv(file, bytes, sizeof(bytes), MSG_DONTWAIT) > 0 &&
+		    bytes[0] == WIRE_CLIENT_STATUS_ANSWER)
+			return file;
+		close(file);
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	hostile_die("no connection is served any more");
+}
+
 /* Takes what is there; the node must never be held up by one who does not read. */
 static void take_all(int file)
 {
@@ -278,8 +300,8 @@ static void local_flood(struct hostile *hostile, const char *path, uint32_t floo
 {
 	uint8_t bytes[WIRE_CLIENT_BYTES_MAX];
 	uint32_t count = hostile_submit(hostile, HOSTILE_BAD_SIGNATURE, 1, bytes);
-	int deaf = try_connect(path);
-	int file = try_connect(path);
+	int deaf = connect_served(path);
+	int file = connect_served(path);
 
 	for (uint32_t i = 0; i < flood; i++) {
 		say(deaf, bytes, count);

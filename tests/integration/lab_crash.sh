@@ -17,7 +17,7 @@ lab_up "$lab"
 # load SECONDS NAME: its own ids, other client keys each time.
 load() {
 	background "$work/$2.log" quorate-bench run --lab "$lab" --rate "$rate" --duration "$1" \
-		--ids "$work/$2.ids" --json "$work/$2.json" --quiet
+		--ids "$work/$2.ids" --json "$work/$2.json" --quiet --patience 120
 	bench=$pid
 }
 
