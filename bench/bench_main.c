@@ -33,7 +33,7 @@ static const char help[] =
 	"  --payload-bytes N           default 128\n"
 	"  --in-flight N               frames under way at most; default 65536, rate 0: 512\n"
 	"  --resend-ms N               through the next node, then after twice this; default 500\n"
-	"  --patience S                end this long after the last final one, when all were due (15)\n"
+	"  --patience S                end this long after the last final one (default 15)\n"
 	"  --expires H                 last height of the order for frames; default 524288\n"
 	"  --seed N                    of keys and payloads (default: random)\n"
 	"  --ids FILE                  write every transaction's id before the first is sent\n"
