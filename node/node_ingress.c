@@ -86,9 +86,9 @@ static void accept_all(struct node_ingress *self)
 		if (i == self->config.connections_max) {
 			struct node_connection turned_away = { .fd = fd };
 
+			count_drop(self, NODE_INGRESS_DROP_CONNECTIONS_FULL, 1);
 			node_connection_error(&turned_away, 0, ERR_FULL,
 					      "too many local connections; raise connections_max");
-			count_drop(self, NODE_INGRESS_DROP_CONNECTIONS_FULL, 1);
 			close(fd);
 			continue;
 		}

@@ -103,6 +103,11 @@ static int recover(struct replica_bench *bench)
 						      bench->record[logs[i]][k].kind, k,
 						      bench->record[logs[i]][k].bytes,
 						      bench->record[logs[i]][k].byte_count);
+	if (code == 0 && replica_recover_wants_block(bench->replica, &position))
+		code = replica_recover_record(bench->replica, BLOCKLOG_BLOCK, REPLICA_RECORD_BLOCK,
+					      position,
+					      bench->record[BLOCKLOG_BLOCK][position].bytes,
+					      bench->record[BLOCKLOG_BLOCK][position].byte_count);
 	while (code == 0 && replica_recover_wants(bench->replica, &position))
 		code = replica_recover_batch(bench->replica,
 					     bench->record[BLOCKLOG_LANE][position].bytes,
