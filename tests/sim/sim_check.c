@@ -201,21 +201,6 @@ static void check_vote(struct sim *sim, const struct sim_node *node, const struc
 	prove_by_votes(sim, block);
 }
 
-/*
- * Rule K is judged when it is decided; a slow signer may let a TIMEOUT decided later leave
- * first. Then that TIMEOUT must report the certificate the COMMIT stands on.
- */
-static void check_commit_is_reported(struct sim *sim, const struct sim_node *node, uint64_t view)
-{
-	const struct sim_check *check = sim->check;
-
-	for (uint32_t i = 0; i < CHECK_TIMEOUTS_MAX; i++)
-		if (check->timeouts[node->id][i].view >= view &&
-		    check->timeouts[node->id][i].qc_view < view)
-			sim_fail(sim, "replica %u commits view %llu after a timeout that hides it",
-				 node->id, (unsigned long long)view);
-}
-
 static void check_commit(struct sim *sim, const struct sim_node *node,
 			 const struct hs_commit *commit)
 {
@@ -228,8 +213,9 @@ static void check_commit(struct sim *sim, const struct sim_node *node,
 		sim_fail(sim, "replica %u relays a COMMIT", node->id);
 	if (!wire_verify_commit(sim->check->verifier, &copy))
 		sim_fail(sim, "replica %u sends a COMMIT with a bad signature", node->id);
-	if (is_new)
-		check_commit_is_reported(sim, node, commit->view);
+	if (is_new && commit->view <= sim->check->timeout_view[node->id])
+		sim_fail(sim, "replica %u commits view %llu after its timeout", node->id,
+			 (unsigned long long)commit->view);
 	if (node->durable.last_commit_view < commit->view ||
 	    node->durable.high_qc.view < commit->view)
 		sim_fail(sim, "replica %u: COMMIT in view %llu before its record is durable",
@@ -262,12 +248,6 @@ static void check_timeout(struct sim *sim, const struct sim_node *node,
 			 node->id, (unsigned long long)timeout->view);
 	if (sim->check->timeout_view[node->id] < timeout->view)
 		sim->check->timeout_view[node->id] = timeout->view;
-	if (is_new) {
-		uint32_t at = sim->check->timeout_count[node->id]++ % CHECK_TIMEOUTS_MAX;
-
-		sim->check->timeouts[node->id][at].view = timeout->view;
-		sim->check->timeouts[node->id][at].qc_view = timeout->qc_view;
-	}
 }
 
 static void check_propose(struct sim *sim, const struct sim_node *node,

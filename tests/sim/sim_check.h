@@ -12,7 +12,6 @@ enum {
 	CHECK_BATCHES_MAX = 1 << 16,
 	CHECK_STATEMENTS_MAX = 1 << 18,
 	CHECK_SEQ_MAX = 1 << 16,
-	CHECK_TIMEOUTS_MAX = 64,
 };
 
 struct check_block {
@@ -87,11 +86,6 @@ struct sim_check {
 	uint64_t height; /* highest with a known order */
 	uint64_t transactions;
 	uint64_t timeout_view[SIM_NODES_MAX]; /* highest sent */
-	struct {
-		uint64_t view;
-		uint64_t qc_view;
-	} timeouts[SIM_NODES_MAX][CHECK_TIMEOUTS_MAX]; /* the newest, in turn */
-	uint32_t timeout_count[SIM_NODES_MAX];
 	uint64_t commit_view[SIM_NODES_MAX];
 	uint64_t drops[3][64];
 	uint64_t messages[64];
