@@ -23,14 +23,13 @@ enum {
 enum ctl_link { CTL_LINK_DOWN, CTL_LINK_UP };
 
 struct ctl_status_peer {
-	uint32_t is_up;            /* 1: a session is established */
-	uint32_t failed_views;     /* views lost while it led, since start */
+	uint32_t is_up; /* 1: a session is established */
+	uint32_t reserved;
 	uint64_t last_seen_ns;     /* its last valid packet; 0: never */
 	uint64_t committed_height; /* the newest it told us of */
 };
 
 struct ctl_status_lane {
-	uint64_t received_seq;  /* newest whole batch held */
 	uint64_t stored_seq;    /* newest durable here */
 	uint64_t committed_seq; /* newest in the order */
 };

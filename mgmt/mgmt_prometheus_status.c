@@ -21,15 +21,9 @@ static const struct mgmt_column mgmt_peer_columns[] = {
 	{ "quorate_peer_committed_height", CTL_KIND_GAUGE, "", "",
 	  offsetof(struct ctl_status_peer, committed_height), false,
 	  "Newest final height the peer told us of." },
-	{ "quorate_peer_failed_views_total", CTL_KIND_COUNTER, "", "",
-	  offsetof(struct ctl_status_peer, failed_views), true,
-	  "Views that failed while the peer led." },
 };
 
 static const struct mgmt_column mgmt_lane_columns[] = {
-	{ "quorate_lane_sequence", CTL_KIND_GAUGE, "stage", "received",
-	  offsetof(struct ctl_status_lane, received_seq), false,
-	  "Newest batch of the lane, by stage." },
 	{ "quorate_lane_sequence", CTL_KIND_GAUGE, "stage", "stored",
 	  offsetof(struct ctl_status_lane, stored_seq), false,
 	  "Newest batch of the lane, by stage." },

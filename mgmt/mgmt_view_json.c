@@ -128,7 +128,6 @@ static json_t *mgmt_peers_json(const struct mgmt_view *view)
 				status->committed_height > peer->committed_height ?
 					status->committed_height - peer->committed_height :
 					0);
-		mgmt_set_number(object, "failed_views", peer->failed_views);
 		json_array_append_new(peers, object);
 	}
 	return peers;
@@ -142,7 +141,6 @@ static json_t *mgmt_lanes_json(const struct ctl_status *status)
 		json_t *object = json_object();
 
 		mgmt_set_number(object, "lane", i);
-		mgmt_set_number(object, "received", status->lane[i].received_seq);
 		mgmt_set_number(object, "stored", status->lane[i].stored_seq);
 		mgmt_set_number(object, "committed", status->lane[i].committed_seq);
 		json_array_append_new(lanes, object);

@@ -75,7 +75,6 @@ int node_open(struct node *node, const struct node_config *config)
 struct core {
 	struct node *node;
 	uint32_t number;
-	struct dp_tile_loop loop;
 	pthread_t thread;
 	bool is_running;
 	int code;
@@ -93,7 +92,7 @@ static int open_loop(struct core *core)
 		if (is_shared || node_tiles[i].core == core->number)
 			places[count++] = (struct dp_tile_place){ .tile = node_tiles[i].tile,
 								  .memory = node->tile_memory[i] };
-	return dp_tile_loop_open(&core->loop, &config, places, count);
+	return dp_tile_loop_open(&core->node->loop[core->number], &config, places, count);
 }
 
 static void pin(const struct node *node, uint32_t number)
@@ -114,7 +113,7 @@ static void *run_core(void *argument)
 	struct core *core = argument;
 
 	pin(core->node, core->number);
-	core->code = dp_tile_loop_run(&core->loop, &core->node->stop);
+	core->code = dp_tile_loop_run(&core->node->loop[core->number], &core->node->stop);
 	if (core->code < 0)
 		atomic_store(&core->node->stop, true);
 	return NULL;
@@ -128,8 +127,8 @@ static int run_shared(struct node *node)
 	if (code < 0)
 		return node_fail(node, code, "tile loop: %s", err_text(code));
 	pin(node, 0);
-	code = dp_tile_loop_run(&core.loop, &node->stop);
-	dp_tile_loop_close(&core.loop);
+	code = dp_tile_loop_run(&node->loop[0], &node->stop);
+	dp_tile_loop_close(&node->loop[0]);
 	return code;
 }
 
@@ -156,7 +155,7 @@ static int run_spread(struct node *node)
 		if (core[i].is_running)
 			pthread_join(core[i].thread, NULL);
 		code = code < 0 ? code : core[i].code;
-		dp_tile_loop_close(&core[i].loop);
+		dp_tile_loop_close(&node->loop[i]);
 	}
 	return code;
 }

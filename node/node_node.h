@@ -66,6 +66,7 @@ struct node {
 
 	struct dp_ring *ring[NODE_RING_COUNT];
 	void *tile_memory[NODE_TILE_COUNT];
+	struct dp_tile_loop loop[NODE_CORES_SPREAD_MAX]; /* shared: only the first */
 	bool tile_is_set_up[NODE_TILE_COUNT];
 	struct node_wake core_wake;
 	struct node_wake ingress_wake;
@@ -74,7 +75,6 @@ struct node {
 	_Atomic uint64_t committed_height;
 	_Atomic uint64_t durable_block_end;
 	_Atomic uint64_t durable_lane_end;
-	_Atomic bool is_ready;
 	_Atomic uint32_t local_open;
 };
 

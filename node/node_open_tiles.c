@@ -30,6 +30,13 @@ static int make_rings(struct node *node)
 	return 0;
 }
 
+static const struct dp_tile_counters *loop_of(const struct node *node, enum node_tile_id tile)
+{
+	bool is_shared = node->config.cores_mode == NODE_CORES_SHARED;
+
+	return &node->loop[is_shared ? 0 : node_tiles[tile].core].counters;
+}
+
 static int set_up(struct node *node, enum node_tile_id id, const void *setup)
 {
 	const struct dp_tile *tile = node_tiles[id].tile;
@@ -127,6 +134,7 @@ static int set_up_net(struct node *node)
 	struct node_net_setup setup = { .net = &net,
 					.view = &node->net_view,
 					.metrics = node->metrics[NODE_TILE_NET],
+					.loop = loop_of(node, NODE_TILE_NET),
 					.drops = node->drops_net };
 
 	node_identity_party(&node->identity, &node->party);
@@ -176,6 +184,7 @@ static int set_up_verify(struct node *node)
 		.local_wake = &node->ingress_wake,
 		.committed_height = &node->committed_height,
 		.metrics = node->metrics[NODE_TILE_VERIFY],
+		.loop = loop_of(node, NODE_TILE_VERIFY),
 		.drops = node->drops_gate,
 	};
 
@@ -189,6 +198,7 @@ static int set_up_signer(struct node *node)
 		.requests = node->ring[NODE_RING_SIGN],
 		.ret_signed = node->ring[NODE_RING_SIGNED],
 		.metrics = node->metrics[NODE_TILE_SIGNER],
+		.loop = loop_of(node, NODE_TILE_SIGNER),
 	};
 
 	return set_up(node, NODE_TILE_SIGNER, &setup);
@@ -216,7 +226,6 @@ static int set_up_replica(struct node *node)
 {
 	struct node_replica_setup setup = {
 		.replica = node->replica,
-		.replica_id = node->identity.id,
 		.done = node->ring[NODE_RING_DONE],
 		.signed_ = node->ring[NODE_RING_SIGNED],
 		.core = node->ring[NODE_RING_VERIFIED_CORE],
@@ -233,12 +242,12 @@ static int set_up_replica(struct node *node)
 			    .local_open = &node->local_open },
 		.local_wake = &node->ingress_wake,
 		.committed_height = &node->committed_height,
-		.is_ready = &node->is_ready,
 		.alarm = on_alarm,
 		.page = node->page,
 		.fill_status = node_fill_status,
 		.fill_context = node,
 		.metrics = node->metrics[NODE_TILE_REPLICA],
+		.loop = loop_of(node, NODE_TILE_REPLICA),
 		.drops_consensus = node->drops_consensus,
 		.drops_lane = node->drops_lane,
 	};
@@ -259,6 +268,7 @@ static int set_up_store(struct node *node)
 		.durable_block_end = &node->durable_block_end,
 		.durable_lane_end = &node->durable_lane_end,
 		.metrics = node->metrics[NODE_TILE_STORE],
+		.loop = loop_of(node, NODE_TILE_STORE),
 	};
 
 	if (!setup.read_buffers)
@@ -273,6 +283,7 @@ static int set_up_control(struct node *node)
 		.stop = &node->stop,
 		.version = node_version,
 		.metrics = node->metrics[NODE_TILE_CONTROL],
+		.loop = loop_of(node, NODE_TILE_CONTROL),
 	};
 
 	return set_up(node, NODE_TILE_CONTROL, &setup);

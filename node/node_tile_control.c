@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "node/node_beat.h"
 
 struct control_tile {
 	struct node_control_setup io;
@@ -55,7 +56,7 @@ static void control_on_housekeeping(void *memory, uint64_t now_ns)
 	struct control_tile *self = memory;
 
 	ctl_socket_poll(self->io.socket, now_ns, on_request, self);
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 }
 
 static uint32_t control_wait_fds(void *memory, int ret_fds[DP_TILE_FDS_MAX])

@@ -18,6 +18,7 @@ struct node_control_setup {
 	atomic_bool *stop;
 	const char *version;
 	struct ctl_block *metrics;
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
 };
 
 extern const struct dp_tile node_tile_control;

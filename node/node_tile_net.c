@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "node/node_beat.h"
 
 struct net_tile {
 	struct node_net_setup io;
@@ -70,7 +71,7 @@ static void net_on_housekeeping(void *memory, uint64_t now_ns)
 	word(&self->io.view->peers_up[1], status.session.peers_up.word[1]);
 	word(&self->io.view->clients, status.session.clients);
 	publish_ports(self);
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 }
 
 static uint64_t net_deadline_ns(const void *memory)

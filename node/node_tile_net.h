@@ -33,7 +33,8 @@ struct node_net_setup {
 	const struct dp_tile_net_setup *net;
 	struct node_net_view *view;
 	struct ctl_block *metrics;
-	struct ctl_family *drops; /* label i: enum dp_drop i */
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
+	struct ctl_family *drops;            /* label i: enum dp_drop i */
 };
 
 extern const struct dp_tile node_tile_net;

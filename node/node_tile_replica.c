@@ -9,8 +9,10 @@
 #include "base/err.h"
 #include "base/units.h"
 #include "dataplane/dp_tile_net.h"
+#include "node/node_beat.h"
 #include "node/node_message.h"
 #include "node/node_pending.h"
+#include "node/node_sent.h"
 #include "wire/wire_frame.h"
 
 enum { INPUT_BURST = 32 };
@@ -67,6 +69,7 @@ static bool send_out(struct replica_tile *self, const struct replica_effect *eff
 		return !is_core; /* lane data is repaired; votes wait */
 	memcpy(room, effect->u.send.bytes, effect->u.send.byte_count);
 	dp_tile_net_commit(&send, effect->u.send.byte_count);
+	node_count_sent(self->io.metrics, effect->u.send.bytes[0]);
 	return true;
 }
 
@@ -169,6 +172,9 @@ static void dropped_out(struct replica_tile *self, const struct replica_effect *
 		ctl_family_add(self->io.drops_consensus, effect->u.dropped.reason, 1);
 	else if (effect->u.dropped.family == REPLICA_DROP_LANE)
 		ctl_family_add(self->io.drops_lane, effect->u.dropped.reason, 1);
+	if (effect->u.dropped.family == REPLICA_DROP_LANE &&
+	    effect->u.dropped.reason == LANE_DROP_DUPLICATE)
+		ctl_metric_add(self->io.metrics, CTL_METRIC_LANE_FRAMES_DUPLICATE, 1);
 }
 
 static bool carry_out(struct replica_tile *self, const struct replica_effect *effect)
@@ -195,6 +201,8 @@ static bool carry_out(struct replica_tile *self, const struct replica_effect *ef
 	case REPLICA_EFFECT_FINAL:
 		return final_out(self, effect);
 	case REPLICA_EFFECT_ALARM:
+		if (effect->u.alarm.alarm == REPLICA_ALARM_EVIDENCE)
+			ctl_metric_add(self->io.metrics, CTL_METRIC_EVIDENCE_FOUND, 1);
 		self->io.alarm(effect->u.alarm.alarm, effect->u.alarm.detail);
 		return true;
 	case REPLICA_EFFECT_DROPPED:
@@ -229,6 +237,8 @@ static bool step(struct replica_tile *self, struct replica_input *input)
 
 static bool take_appended(struct replica_tile *self, const struct dp_ring_header *header)
 {
+	bool is_batch = header->source == BLOCKLOG_LANE && header->tag == 0;
+
 	struct replica_input input = {
 		.kind = REPLICA_INPUT_PERSISTED,
 		.u.persisted = { .ticket = header->aux,
@@ -236,6 +246,7 @@ static bool take_appended(struct replica_tile *self, const struct dp_ring_header
 				 .code = -(int)header->tag },
 	};
 
+	ctl_metric_add(self->io.metrics, CTL_METRIC_BATCHES_STORED, is_batch);
 	return step(self, &input);
 }
 
@@ -306,6 +317,9 @@ static bool take_verified(struct replica_tile *self, const struct dp_ring_header
 	if (header->kind == NODE_MESSAGE_VERIFIED_PEER) {
 		input.kind = REPLICA_INPUT_PEER;
 		input.u.verified = &verified;
+		ctl_metric_add(self->io.metrics, CTL_METRIC_LANE_FRAMES_RECEIVED,
+			       verified.bytes[0] == WIRE_LANE_FRAME);
+		self->page.peer[header->source].last_seen_ns = self->now_ns;
 	} else {
 		verified.from = HS_REPLICA_NONE;
 		input.kind = REPLICA_INPUT_CLIENT;
@@ -385,7 +399,6 @@ static uint32_t replica_tile_on_turn(void *memory, uint64_t now_ns)
 		work++;
 		if (!step(self, &input))
 			return work;
-		atomic_store_explicit(self->io.is_ready, true, memory_order_release);
 	}
 	if (!drain(self))
 		return work;
@@ -445,9 +458,9 @@ static void publish_status(struct replica_tile *self)
 	page->is_observer = status->view.is_observer;
 	page->is_catching_up = status->is_catching_up;
 	for (uint32_t lane = 0; lane < page->replica_count && lane < CTL_REPLICAS_MAX; lane++) {
-		page->lane[lane].received_seq = status->lanes.stored_seq[lane];
 		page->lane[lane].stored_seq = status->lanes.stored_seq[lane];
 		page->lane[lane].committed_seq = status->lanes.committed_seq[lane];
+		page->peer[lane].committed_height = status->peer_height[lane];
 	}
 	ctl_status_publish(&self->io.page->status, page);
 }
@@ -456,7 +469,7 @@ static void replica_tile_on_housekeeping(void *memory, uint64_t now_ns)
 {
 	struct replica_tile *self = memory;
 
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 	if (!self->is_started || now_ns - self->status_ns < 20 * UNITS_NS_PER_MS)
 		return;
 	self->status_ns = now_ns;

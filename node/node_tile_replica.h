@@ -18,8 +18,7 @@
 #include "replica/replica.h"
 
 struct node_replica_setup {
-	struct replica *replica; /* recovered, before START; the tile's from now on */
-	uint32_t replica_id;
+	struct replica *replica;   /* recovered, before START; the tile's from now on */
 	struct dp_ring *done;      /* store */
 	struct dp_ring *signed_;   /* signer */
 	struct dp_ring *core;      /* verify: consensus, certificates, peers up and down */
@@ -34,13 +33,13 @@ struct node_replica_setup {
 	struct node_answer answer;
 	struct node_wake *local_wake; /* of the ingress thread; NULL: none */
 	_Atomic uint64_t *committed_height;
-	_Atomic bool *is_ready; /* set once the replica started */
 	void (*alarm)(enum replica_alarm alarm, uint64_t detail);
 	struct ctl_page *page; /* this tile publishes the status */
 	void (*fill_status)(void *context, struct ctl_status *status); /* the parts others know */
 	void *fill_context;
 	struct ctl_block *metrics;
-	struct ctl_family *drops_consensus; /* label i: enum hs_drop i */
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
+	struct ctl_family *drops_consensus;  /* label i: enum hs_drop i */
 	struct ctl_family *drops_lane;
 };
 

@@ -1,5 +1,6 @@
 #include "node/node_tile_signer.h"
 
+#include "node/node_beat.h"
 #include "node/node_message.h"
 
 enum { SIGN_BURST = 8 };
@@ -48,7 +49,7 @@ static void signer_on_housekeeping(void *memory, uint64_t now_ns)
 {
 	struct signer_tile *self = memory;
 
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 }
 
 const struct dp_tile node_tile_signer = {

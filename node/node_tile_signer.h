@@ -18,6 +18,7 @@ struct node_signer_setup {
 	struct dp_ring *requests;
 	struct dp_ring *ret_signed;
 	struct ctl_block *metrics;
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
 };
 
 extern const struct dp_tile node_tile_signer;

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/err.h"
+#include "node/node_beat.h"
 #include "node/node_message.h"
 
 enum { PENDING_MAX = 4096, DONE_BURST = 64 };
@@ -238,7 +239,7 @@ static void store_on_housekeeping(void *memory, uint64_t now_ns)
 		ctl_histogram_add(self->io.metrics, CTL_HISTOGRAM_STORE_DURABLE,
 				  now->commit_ns_last);
 	*then = *now;
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 }
 
 static uint32_t store_wait_fds(void *memory, int ret_fds[DP_TILE_FDS_MAX])

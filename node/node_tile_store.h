@@ -33,6 +33,7 @@ struct node_store_setup {
 	_Atomic uint64_t *durable_block_end; /* published for readers on other threads */
 	_Atomic uint64_t *durable_lane_end;
 	struct ctl_block *metrics;
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
 };
 
 extern const struct dp_tile node_tile_store;

@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/err.h"
 #include "dataplane/dp_tile_net.h"
+#include "node/node_beat.h"
 #include "node/node_message.h"
 #include "wire/wire_client.h"
 #include "wire/wire_frame.h"
@@ -249,7 +250,7 @@ static void verify_on_housekeeping(void *memory, uint64_t now_ns)
 		ctl_family_set(self->io.drops, i,
 			       replica_gate_dropped(self->io.gate, (enum replica_gate_drop)i) +
 				       (i == REPLICA_GATE_DROP_MALFORMED ? self->malformed : 0));
-	ctl_block_beat(self->io.metrics, now_ns);
+	node_beat(self->io.metrics, self->io.loop, now_ns);
 }
 
 static uint32_t verify_wait_fds(void *memory, int ret_fds[DP_TILE_FDS_MAX])

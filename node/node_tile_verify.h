@@ -31,7 +31,8 @@ struct node_verify_setup {
 	struct node_wake *local_wake; /* of the ingress thread; NULL: none */
 	const _Atomic uint64_t *committed_height; /* published by the replica tile */
 	struct ctl_block *metrics;
-	struct ctl_family *drops; /* label i: enum replica_gate_drop i */
+	const struct dp_tile_counters *loop; /* that runs this tile; NULL: none */
+	struct ctl_family *drops;            /* label i: enum replica_gate_drop i */
 };
 
 extern const struct dp_tile node_tile_verify;

@@ -386,6 +386,7 @@ void replica_status(const struct replica *replica, struct replica_status *ret_st
 	ret_status->delivered_height = replica->delivery.height;
 	ret_status->delivered_id = replica->delivery.id;
 	ret_status->delivered_transactions = replica->delivery.transactions;
+	memcpy(ret_status->peer_height, replica->catchup.claim, sizeof(ret_status->peer_height));
 	ret_status->best_peer_height = replica_catchup_best(replica, faulty + 1);
 	ret_status->is_catching_up = ret_status->best_peer_height >
 				     replica->delivery.height + WIRE_BLOCKS_MAX;

@@ -252,7 +252,8 @@ struct replica_status {
 	uint64_t delivered_height;
 	struct crypto_hash delivered_id;
 	uint64_t delivered_transactions;
-	uint64_t best_peer_height; /* claims of peers: how far behind we might be */
+	uint64_t peer_height[HS_REPLICAS_MAX]; /* as each peer claims; 0: not heard */
+	uint64_t best_peer_height;             /* claims of peers: how far behind we might be */
 	bool is_catching_up;
 	uint32_t clients;
 };
