@@ -161,7 +161,7 @@ struct blocklog_done {
 /*
  * One turn: submits what was appended and asked for, takes device completions,
  * prepares the next segment a bounded piece at a time. Never blocks.
- * Returns how many entries it wrote to `ret_done` (at most `done_max`).
+ * Returns how many entries it wrote to `ret_done` (at most `done_max`; NULL will do for 0).
  */
 uint32_t blocklog_store_turn(struct blocklog_store *store, struct blocklog_done *ret_done,
 			     uint32_t done_max);

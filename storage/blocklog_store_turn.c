@@ -344,18 +344,25 @@ static bool line_prepare(struct blocklog_store *store, struct blocklog_line *lin
 	return true;
 }
 
+static uint32_t report(struct blocklog_store *store, struct blocklog_done *ret_done,
+		       uint32_t done_max)
+{
+	uint32_t count = safety_report(&store->safety, ret_done, done_max);
+
+	for (uint32_t i = 0; i < LINES; i++)
+		count += line_report(&store->lines[i], ret_done + count, done_max - count);
+	return count + blocklog_reads_report(store, ret_done + count, done_max - count);
+}
+
 uint32_t blocklog_store_turn(struct blocklog_store *store, struct blocklog_done *ret_done,
 			     uint32_t done_max)
 {
-	uint32_t count;
+	uint32_t count = 0;
 	bool is_bulk = false;
 
 	take_completions(store);
-	count = safety_report(&store->safety, ret_done, done_max);
-	for (uint32_t i = 0; i < LINES; i++)
-		count += line_report(&store->lines[i], ret_done + count, done_max - count);
-	count += blocklog_reads_report(store, ret_done + count, done_max - count);
-
+	if (done_max > 0)
+		count = report(store, ret_done, done_max);
 	if (!store->retired) {
 		if (safety_submit(store))
 			blocklog_dev_kick(store->dev, BLOCKLOG_QUEUE_SAFETY);
