@@ -285,8 +285,7 @@ static int run(struct options *o)
 					.result = run.result,
 					.targets = &o->targets,
 					.rate = o->rate,
-					.busy_fraction = run.busy_fraction,
-					.cpu_foreign = -1 };
+					.busy_fraction = run.busy_fraction };
 	bench_report_text(&report, o->json && strcmp(o->json, "-") == 0 ? stderr : stdout);
 	code = o->json ? write_json(o, &report) : EXIT_GOOD;
 	if (run.result->frames_final != load.frame_count)

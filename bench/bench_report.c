@@ -94,7 +94,6 @@ void bench_report_json(const struct bench_report *report, FILE *out)
 		fprintf(out, "%s%" PRIu64, i ? "," : "", result->frames_to[i]);
 	fprintf(out, "]");
 	json_refused(result, out);
-	fprintf(out, ",\"ports\":\"%s\",\"generator_busy\":%.3f,\"cpu_foreign\":%.3f}\n",
-		report->targets->target[0].is_memif ? "memif" : "af_packet", report->busy_fraction,
-		report->cpu_foreign);
+	fprintf(out, ",\"ports\":\"%s\",\"generator_busy\":%.3f}\n",
+		report->targets->target[0].is_memif ? "memif" : "af_packet", report->busy_fraction);
 }

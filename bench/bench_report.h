@@ -16,7 +16,6 @@ struct bench_report {
 	const struct bench_targets *targets;
 	double rate;          /* asked for, transactions a second; 0: as fast as possible */
 	double busy_fraction; /* of the generator's own core */
-	double cpu_foreign;   /* cores used by everybody but us and the nodes; < 0: unknown */
 };
 
 /* Final transactions a second, from the start to the last final one. */

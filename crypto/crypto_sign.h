@@ -32,11 +32,6 @@ void crypto_sign_key_init(const uint8_t seed[CRYPTO_SEED_BYTES],
 			  struct crypto_signing_key *ret_key);
 void crypto_sign_message(const struct crypto_signing_key *key, const void *bytes, size_t count,
 			 struct crypto_signature *ret_signature);
-#ifndef sodium_H
-#define crypto_sign_keypair(seed, ret_key) crypto_sign_key_init(seed, ret_key)
-#define crypto_sign(key, bytes, count, ret_signature)                                              \
-	crypto_sign_message(key, bytes, count, ret_signature)
-#endif
 bool crypto_verify(const struct crypto_public_key *key, const void *bytes, size_t count,
 		   const struct crypto_signature *signature);
 bool crypto_key_is_valid(const struct crypto_public_key *key);

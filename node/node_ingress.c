@@ -98,9 +98,7 @@ static void accept_all(struct node_ingress *self)
 	}
 }
 
-/* ---- what a program asks ---- */
-
-/* Whatever was sent as a frame: the gate decides, counts and refuses. */
+/* ---- what a program asks; whatever came as a frame, the gate decides, counts, refuses ---- */
 static void pass_frame(struct node_ingress *self, struct node_connection *connection,
 		       const uint8_t *bytes, uint32_t count)
 {
@@ -113,7 +111,8 @@ static void pass_frame(struct node_ingress *self, struct node_connection *connec
 
 	if (wire_frame_parse(bytes, count, &frame) == 0)
 		node_connection_subscribe(connection, &frame.client);
-	if (!dp_ring_push(self->config.frames, &header, bytes, count)) {
+	if (!node_connection_may_submit(connection, header.aux_high, self->config.frames_per_s) ||
+	    !dp_ring_push(self->config.frames, &header, bytes, count)) {
 		node_connection_refuse(connection, &frame, ERR_FULL);
 		return;
 	}

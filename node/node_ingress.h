@@ -6,8 +6,8 @@
  *          thread of its own, because it reads the disk: a slow reader or a slow
  *          disk never holds up a tile, and readers never touch the core's memory.
  * Submit   The frame goes to the verify tile, which also counts and refuses what is none;
- *          its client key is subscribed for this connection. A full ring is answered
- *          with REFUSAL (ERR_FULL).
+ *          its client key is subscribed for this connection. A full ring, or more frames
+ *          than a network session may send, is answered with REFUSAL (ERR_FULL).
  * Read     TAIL, GET and PROVE are answered from the log files (replica_reader.h)
  *          up to what is durable and delivered. A reader that does not read its
  *          socket is waited for, never buffered beyond its queue.
@@ -43,6 +43,7 @@ struct node_reader;
 struct node_ingress_config {
 	const char *path;
 	uint32_t connections_max;
+	uint64_t frames_per_s;         /* of one connection; 0: no limit */
 	struct dp_ring *frames;        /* to verify */
 	struct dp_ring *answers;       /* from the replica tile */
 	struct dp_ring *refusals;      /* from the verify tile */

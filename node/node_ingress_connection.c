@@ -41,6 +41,8 @@ void node_connection_open(struct node_connection *connection, int fd)
 	connection->wants_write = false;
 	connection->key_count = 0;
 	connection->key_next = 0;
+	connection->credit_ns = UNITS_NS_PER_S;
+	connection->credited_ns = 0;
 	memset(&connection->tail, 0, sizeof(connection->tail));
 }
 
@@ -117,6 +119,20 @@ void node_connection_refuse(struct node_connection *connection, const struct wir
 	};
 
 	node_connection_say(connection, &message);
+}
+
+bool node_connection_may_submit(struct node_connection *connection, uint64_t now_ns,
+				uint64_t frames_per_s)
+{
+	uint64_t price_ns = frames_per_s == 0 ? 0 : UNITS_NS_PER_S / frames_per_s;
+
+	connection->credit_ns = units_min(
+		units_add(connection->credit_ns, now_ns - connection->credited_ns), UNITS_NS_PER_S);
+	connection->credited_ns = now_ns;
+	if (connection->credit_ns < price_ns)
+		return false;
+	connection->credit_ns -= price_ns;
+	return true;
 }
 
 bool node_connection_flush(struct node_connection *connection)

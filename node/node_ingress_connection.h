@@ -29,6 +29,8 @@ struct node_connection {
 		uint32_t left;
 	} tail;
 	uint64_t dropped;
+	uint64_t credit_ns; /* frames may be submitted for this much of the budget's time */
+	uint64_t credited_ns;
 };
 
 /* Takes queue memory once, for the connection's whole life. Returns 0 or ERR_MEMORY. */
@@ -49,6 +51,13 @@ void node_connection_error(struct node_connection *connection, uint32_t request,
 /* `reason`: a negative code of base/err.h. */
 void node_connection_refuse(struct node_connection *connection, const struct wire_frame *frame,
 			    int reason);
+
+/*
+ * Takes one frame out of the connection's budget, which holds one second's worth, as a
+ * session's does. False: too many, the program is to be refused. `frames_per_s` 0: no limit.
+ */
+bool node_connection_may_submit(struct node_connection *connection, uint64_t now_ns,
+				uint64_t frames_per_s);
 
 /* The socket takes bytes again: sends what waits. False: the other end is gone. */
 bool node_connection_flush(struct node_connection *connection);

@@ -50,6 +50,19 @@ void *node_memory(size_t bytes)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* The genesis' limits bind; the configuration may only be stricter. 0 in the genesis: none. */
+struct dp_session_budget node_client_budget(const struct node *node)
+{
+	const struct wire_admission *admission = &node->identity.genesis.admission;
+	uint64_t frames = node->config.client_frames_per_s;
+
+	if (admission->frames_per_s != 0)
+		frames = units_min(frames, admission->frames_per_s);
+	return (struct dp_session_budget){ .frames_per_s = frames,
+					   .bytes_per_s = admission->bytes_per_s,
+					   .checks_per_s = admission->checks_per_s };
+}
+
 int node_open(struct node *node, const struct node_config *config)
 {
 	int code;

@@ -99,6 +99,9 @@ int node_open_ingress(struct node *node);
 /* Page-aligned, zeroed memory for the node's whole life; NULL when there is none. */
 void *node_memory(size_t bytes);
 
+/* What one client may send: the stricter of genesis and configuration. */
+struct dp_session_budget node_client_budget(const struct node *node);
+
 /* Fills the parts of the status page that the replica does not know. `context` is the node. */
 void node_fill_status(void *context, struct ctl_status *status);
 

@@ -61,6 +61,7 @@ int node_open_ingress(struct node *node)
 	struct node_ingress_config config = {
 		.path = node->config.ingress_socket,
 		.connections_max = node->config.ingress_connections_max,
+		.frames_per_s = node_client_budget(node).frames_per_s,
 		.frames = node->ring[NODE_RING_LOCAL_FRAMES],
 		.answers = node->ring[NODE_RING_LOCAL_ANSWERS],
 		.refusals = node->ring[NODE_RING_LOCAL_REFUSALS],

@@ -148,7 +148,7 @@ static int set_up_net(struct node *node)
 			     .member_count = node->identity.genesis.member_count,
 			     .clients_max = node->config.sessions_max,
 			     .subscriptions_max = admission->clients_max,
-			     .client_budget.frames_per_s = node->config.client_frames_per_s },
+			     .client_budget = node_client_budget(node) },
 		.bell = node->bell_is_open ? &node->bell : NULL,
 		.to_core = node->ring[NODE_RING_NET_CORE],
 		.to_lane = node->ring[NODE_RING_NET_LANE],

@@ -37,8 +37,7 @@ static struct bench_report report(void)
 				      .result = &result,
 				      .targets = &targets,
 				      .rate = 500,
-				      .busy_fraction = 0.25,
-				      .cpu_foreign = -1 };
+				      .busy_fraction = 0.25 };
 }
 
 static void print(const struct bench_report *r, void (*how)(const struct bench_report *, FILE *),

@@ -144,6 +144,21 @@ static void the_oldest_subscription_gives_way(void)
 	end();
 }
 
+static void a_program_that_sends_too_fast_waits_for_its_budget(void)
+{
+	uint32_t taken = 0;
+
+	begin();
+	while (node_connection_may_submit(&connection, 7000, 10) && taken < 100)
+		taken++;
+	UNIT_EQUAL(taken, 10);
+	UNIT_CHECK(!node_connection_may_submit(&connection, 7000 + 99999999, 10));
+	UNIT_CHECK(node_connection_may_submit(&connection, 7000 + 100000000, 10));
+	UNIT_CHECK(!node_connection_may_submit(&connection, 7000 + 100000001, 10));
+	UNIT_CHECK(node_connection_may_submit(&connection, 7000 + 100000001, 0));
+	end();
+}
+
 static void an_error_is_said_as_a_message(void)
 {
 	struct wire_client_message message;
@@ -161,7 +176,8 @@ static void an_error_is_said_as_a_message(void)
 	end();
 }
 
-UNIT_SUITE("node_ingress_connection", UNIT_TEST(a_message_goes_out_at_once_as_one_packet),
+UNIT_SUITE("node_ingress_connection", UNIT_TEST(a_program_that_sends_too_fast_waits_for_its_budget),
+	   UNIT_TEST(a_message_goes_out_at_once_as_one_packet),
 	   UNIT_TEST(a_slow_reader_gets_everything_in_order_and_once),
 	   UNIT_TEST(a_full_queue_refuses_and_counts),
 	   UNIT_TEST(a_reader_that_is_gone_ends_the_flush),
