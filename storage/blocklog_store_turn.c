@@ -344,8 +344,8 @@ static bool line_prepare(struct blocklog_store *store, struct blocklog_line *lin
 	return true;
 }
 
-static uint32_t report(struct blocklog_store *store, struct blocklog_done *ret_done,
-		       uint32_t done_max)
+static uint32_t report_all(struct blocklog_store *store, struct blocklog_done *ret_done,
+			   uint32_t done_max)
 {
 	uint32_t count = safety_report(&store->safety, ret_done, done_max);
 
@@ -362,7 +362,7 @@ uint32_t blocklog_store_turn(struct blocklog_store *store, struct blocklog_done 
 
 	take_completions(store);
 	if (done_max > 0)
-		count = report(store, ret_done, done_max);
+		count = report_all(store, ret_done, done_max);
 	if (!store->retired) {
 		if (safety_submit(store))
 			blocklog_dev_kick(store->dev, BLOCKLOG_QUEUE_SAFETY);
