@@ -17,8 +17,7 @@
 #include "base/ensure.h"
 #include "base/err.h"
 #include "base/units.h"
-#include "node/node_config.h"
-#include "node/node_ingress_connection.h"
+#include "node/node_ingress_state.h"
 #include "node/node_message.h"
 #include "node/node_reader.h"
 #include "wire/wire_frame.h"
@@ -31,17 +30,7 @@ enum {
 	SLEEP_MAX_MS = 500,
 };
 
-struct node_ingress {
-	struct node_ingress_config config;
-	char path[NODE_PATH_MAX];
-	int listen_fd;
-	int epoll_fd;
-	pthread_t thread;
-	atomic_bool is_stopping;
-	struct node_connection connection[];
-};
-
-static uint64_t clock_ns(void)
+uint64_t node_ingress_clock_ns(void)
 {
 	struct timespec now;
 
@@ -49,17 +38,17 @@ static uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * UNITS_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static void watch(struct node_ingress *self, int operation, int fd, int32_t what, bool wants_write)
+static void watch(struct node_ingress *self, int operation, int fd, int32_t what, uint32_t events)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN | (wants_write ? (uint32_t)EPOLLOUT : 0),
+		.events = events,
 		.data.u64 = (uint64_t)(int64_t)what,
 	};
 
 	ensure(epoll_ctl(self->epoll_fd, operation, fd, &event) == 0);
 }
 
-static void count_drop(struct node_ingress *self, enum node_ingress_drop reason, uint64_t count)
+void node_ingress_drop(struct node_ingress *self, enum node_ingress_drop reason, uint64_t count)
 {
 	if (self->config.drops)
 		ctl_family_add(self->config.drops, reason, count);
@@ -67,7 +56,7 @@ static void count_drop(struct node_ingress *self, enum node_ingress_drop reason,
 
 static void close_connection(struct node_ingress *self, struct node_connection *connection)
 {
-	count_drop(self, NODE_INGRESS_DROP_ANSWERS_LOST, connection->dropped);
+	node_ingress_drop(self, NODE_INGRESS_DROP_ANSWERS_LOST, connection->dropped);
 	connection->dropped = 0;
 	node_connection_close(connection); /* leaves epoll by itself */
 	atomic_fetch_sub_explicit(self->config.open_count, 1, memory_order_relaxed);
@@ -86,7 +75,7 @@ static void accept_all(struct node_ingress *self)
 		if (i == self->config.connections_max) {
 			struct node_connection turned_away = { .fd = fd };
 
-			count_drop(self, NODE_INGRESS_DROP_CONNECTIONS_FULL, 1);
+			node_ingress_drop(self, NODE_INGRESS_DROP_CONNECTIONS_FULL, 1);
 			node_connection_error(&turned_away, 0, ERR_FULL,
 					      "too many local connections; raise connections_max");
 			close(fd);
@@ -94,135 +83,7 @@ static void accept_all(struct node_ingress *self)
 		}
 		node_connection_open(&self->connection[i], fd);
 		atomic_fetch_add_explicit(self->config.open_count, 1, memory_order_relaxed);
-		watch(self, EPOLL_CTL_ADD, fd, (int32_t)i, false);
-	}
-}
-
-/* ---- what a program asks; whatever came as a frame, the gate decides, counts, refuses ---- */
-static void pass_frame(struct node_ingress *self, struct node_connection *connection,
-		       const uint8_t *bytes, uint32_t count)
-{
-	struct dp_ring_header header = {
-		.kind = NODE_MESSAGE_FRAME,
-		.aux = node_connection_origin(connection),
-		.aux_high = clock_ns(),
-	};
-	struct wire_frame frame = { 0 };
-
-	if (wire_frame_parse(bytes, count, &frame) == 0)
-		node_connection_subscribe(connection, &frame.client);
-	if (!node_connection_may_submit(connection, header.aux_high, self->config.frames_per_s) ||
-	    !dp_ring_push(self->config.frames, &header, bytes, count)) {
-		node_connection_refuse(connection, &frame, ERR_FULL);
-		return;
-	}
-	ctl_metric_add(self->config.metrics, CTL_METRIC_INGRESS_FRAMES, 1);
-	node_wake_signal(self->config.verify_wake);
-}
-
-static void on_get(struct node_ingress *self, struct node_connection *connection,
-		   const struct wire_client_message *message)
-{
-	struct wire_client_message answer = { .kind = WIRE_CLIENT_RECORD,
-					      .request = message->request };
-	int code = node_reader_find(self->config.reader, &message->u.get, &answer.u.record);
-
-	if (code < 0)
-		node_connection_error(connection, message->request, code, err_text(code));
-	else
-		node_connection_say(connection, &answer);
-}
-
-static void on_prove(struct node_ingress *self, struct node_connection *connection,
-		     const struct wire_client_message *message)
-{
-	const uint8_t *bytes;
-	uint32_t count;
-	int code = node_reader_prove(self->config.reader, &message->u.prove.name, &bytes, &count);
-
-	if (code == 0 && message->u.prove.offset % WIRE_CLIENT_PROOF_BYTES != 0)
-		code = ERR_FORMAT;
-	if (code < 0) {
-		node_connection_error(connection, message->request, code, err_text(code));
-		return;
-	}
-	for (uint32_t at = message->u.prove.offset; at < count; at += WIRE_CLIENT_PROOF_BYTES) {
-		struct wire_client_message answer = {
-			.kind = WIRE_CLIENT_PROOF,
-			.request = message->request,
-			.u.proof = { .tag = count,
-				     .total = count,
-				     .offset = at,
-				     .bytes = bytes + at,
-				     .byte_count = (uint32_t)units_min(count - at,
-								       WIRE_CLIENT_PROOF_BYTES) },
-		};
-
-		if (!node_connection_say(connection, &answer))
-			return; /* asked again from the first missing offset */
-	}
-}
-
-static void on_tail(struct node_connection *connection, const struct wire_client_message *message)
-{
-	connection->tail.is_active = true;
-	connection->tail.request = message->request;
-	connection->tail.height = message->u.tail.height;
-	connection->tail.index = message->u.tail.index;
-	connection->tail.follows = message->u.tail.follows;
-	connection->tail.left = message->u.tail.max;
-}
-
-static void on_status(struct node_ingress *self, struct node_connection *connection,
-		      const struct wire_client_message *message)
-{
-	struct wire_client_message answer = { .kind = WIRE_CLIENT_STATUS_ANSWER,
-					      .request = message->request };
-
-	self->config.status(self->config.status_context, &answer.u.status);
-	node_connection_say(connection, &answer);
-}
-
-static void on_message(struct node_ingress *self, struct node_connection *connection,
-		       const uint8_t *bytes, size_t count)
-{
-	struct wire_client_message message;
-	int code = wire_client_decode(bytes, count, &message);
-
-	if (code < 0 && bytes[0] == WIRE_CLIENT_SUBMIT &&
-	    count > WIRE_CLIENT_HEAD_BYTES + LANE_FRAME_BYTES_MAX) {
-		pass_frame(self, connection, bytes + WIRE_CLIENT_HEAD_BYTES,
-			   (uint32_t)count - WIRE_CLIENT_HEAD_BYTES);
-		return;
-	}
-	if (code < 0) {
-		count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
-		node_connection_error(connection, 0, code, err_text(code));
-		return;
-	}
-	switch (message.kind) {
-	case WIRE_CLIENT_SUBMIT:
-		pass_frame(self, connection, message.u.submit.frame, message.u.submit.frame_bytes);
-		return;
-	case WIRE_CLIENT_SUBSCRIBE:
-		node_connection_subscribe(connection, &message.u.subscribe);
-		return;
-	case WIRE_CLIENT_GET:
-		on_get(self, connection, &message);
-		return;
-	case WIRE_CLIENT_PROVE:
-		on_prove(self, connection, &message);
-		return;
-	case WIRE_CLIENT_TAIL:
-		on_tail(connection, &message);
-		return;
-	case WIRE_CLIENT_STATUS:
-		on_status(self, connection, &message);
-		return;
-	default:
-		count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
-		node_connection_error(connection, message.request, ERR_UNSUPPORTED,
-				      "only a node says this");
+		watch(self, EPOLL_CTL_ADD, fd, (int32_t)i, EPOLLIN);
 	}
 }
 
@@ -230,7 +91,7 @@ static void on_readable(struct node_ingress *self, struct node_connection *conne
 {
 	uint8_t bytes[WIRE_CLIENT_BYTES_MAX + 1];
 
-	for (int i = 0; i < MESSAGES_BURST; i++) {
+	for (int i = 0; i < MESSAGES_BURST && !connection->held.is_held; i++) {
 		ssize_t count = recv(connection->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 		if (count < 0 && errno == EAGAIN)
@@ -240,11 +101,11 @@ static void on_readable(struct node_ingress *self, struct node_connection *conne
 			return;
 		}
 		if ((size_t)count > WIRE_CLIENT_BYTES_MAX) {
-			count_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
+			node_ingress_drop(self, NODE_INGRESS_DROP_MALFORMED, 1);
 			node_connection_error(connection, 0, ERR_OVERSIZE,
 					      "message longer than a datagram");
 		} else {
-			on_message(self, connection, bytes, (size_t)count);
+			node_ingress_on_message(self, connection, bytes, (size_t)count);
 		}
 	}
 }
@@ -263,14 +124,24 @@ static void to_origin(struct node_ingress *self, uint64_t origin, const uint8_t 
 
 static void to_subscribers(struct node_ingress *self, const uint8_t *payload, uint32_t count)
 {
+	struct wire_client_message message;
 	struct crypto_public_key key;
+	uint64_t height = 0;
 
 	memcpy(&key, payload, sizeof(key));
-	for (uint32_t i = 0; i < self->config.connections_max; i++)
-		if (self->connection[i].fd >= 0 &&
-		    node_connection_is_subscribed(&self->connection[i], &key))
-			node_connection_send(&self->connection[i], payload + sizeof(key),
-					     count - (uint32_t)sizeof(key));
+	payload += sizeof(key);
+	count -= (uint32_t)sizeof(key);
+	if (wire_client_decode(payload, count, &message) == 0 &&
+	    message.kind == WIRE_CLIENT_RECEIPT)
+		height = message.u.receipt.height;
+	for (uint32_t i = 0; i < self->config.connections_max; i++) {
+		struct node_connection *connection = &self->connection[i];
+
+		if (connection->fd < 0 || !node_connection_is_subscribed(connection, &key))
+			continue;
+		node_connection_send(connection, payload, count);
+		connection->receipt_height = units_max(connection->receipt_height, height);
+	}
 }
 
 static uint32_t take_answers(struct node_ingress *self, struct dp_ring *ring)
@@ -339,14 +210,18 @@ static bool pump_tail(struct node_ingress *self, struct node_connection *connect
 	return true;
 }
 
-/* One piece of every tail; true when any could go on at once. */
-static bool pump_tails(struct node_ingress *self)
+/* Held questions, and one piece of every tail; true when any could go on at once. */
+static bool pump(struct node_ingress *self)
 {
 	bool goes_on = false;
 
-	for (uint32_t i = 0; i < self->config.connections_max; i++)
-		if (self->connection[i].fd >= 0 && self->connection[i].tail.is_active)
-			goes_on |= pump_tail(self, &self->connection[i]);
+	for (uint32_t i = 0; i < self->config.connections_max; i++) {
+		struct node_connection *connection = &self->connection[i];
+
+		node_ingress_resume(self, connection);
+		if (connection->fd >= 0 && connection->tail.is_active)
+			goes_on |= pump_tail(self, connection);
+	}
 	return goes_on;
 }
 
@@ -366,16 +241,22 @@ static void on_event(struct node_ingress *self, const struct epoll_event *event)
 	connection = &self->connection[what];
 	if (connection->fd >= 0 && (event->events & EPOLLOUT) && !node_connection_flush(connection))
 		close_connection(self, connection);
+	if (event->events & (EPOLLHUP | EPOLLERR))
+		connection->held.is_held = false; /* nobody hears the answer */
 	if (connection->fd >= 0 && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		on_readable(self, connection);
 }
 
 static void rewatch(struct node_ingress *self)
 {
-	for (uint32_t i = 0; i < self->config.connections_max; i++)
-		if (self->connection[i].fd >= 0)
-			watch(self, EPOLL_CTL_MOD, self->connection[i].fd, (int32_t)i,
-			      self->connection[i].wants_write);
+	for (uint32_t i = 0; i < self->config.connections_max; i++) {
+		const struct node_connection *connection = &self->connection[i];
+		uint32_t events = (connection->held.is_held ? 0 : (uint32_t)EPOLLIN) |
+				  (connection->wants_write ? (uint32_t)EPOLLOUT : 0);
+
+		if (connection->fd >= 0)
+			watch(self, EPOLL_CTL_MOD, connection->fd, (int32_t)i, events);
+	}
 }
 
 static void *run(void *argument)
@@ -386,7 +267,7 @@ static void *run(void *argument)
 	node_reader_height(
 		self->config.reader); /* finds its way through a long log before it is asked */
 	while (!atomic_load_explicit(&self->is_stopping, memory_order_acquire)) {
-		bool goes_on = pump_tails(self);
+		bool goes_on = pump(self);
 		int count;
 
 		rewatch(self);
@@ -400,7 +281,7 @@ static void *run(void *argument)
 			on_event(self, &events[i]);
 		ctl_metric_set(self->config.metrics, CTL_METRIC_INGRESS_CONNECTIONS,
 			       atomic_load_explicit(self->config.open_count, memory_order_relaxed));
-		ctl_block_beat(self->config.metrics, clock_ns());
+		ctl_block_beat(self->config.metrics, node_ingress_clock_ns());
 	}
 	return NULL;
 }
@@ -476,8 +357,8 @@ int node_ingress_start(const struct node_ingress_config *config, struct node_ing
 	else
 		code = open_socket(self, ret_reason);
 	if (code == 0) {
-		watch(self, EPOLL_CTL_ADD, self->listen_fd, EVENT_LISTEN, false);
-		watch(self, EPOLL_CTL_ADD, config->wake->event_fd, EVENT_WAKE, false);
+		watch(self, EPOLL_CTL_ADD, self->listen_fd, EVENT_LISTEN, EPOLLIN);
+		watch(self, EPOLL_CTL_ADD, config->wake->event_fd, EVENT_WAKE, EPOLLIN);
 		code = -pthread_create(&self->thread, NULL, run, self);
 	}
 	if (code < 0) {

@@ -9,8 +9,10 @@
  *          its client key is subscribed for this connection. A full ring, or more frames
  *          than a network session may send, is answered with REFUSAL (ERR_FULL).
  * Read     TAIL, GET and PROVE are answered from the log files (replica_reader.h)
- *          up to what is durable and delivered. A reader that does not read its
- *          socket is waited for, never buffered beyond its queue.
+ *          up to what is durable and delivered. What a connection has a receipt for, it
+ *          can read: a question that comes earlier than the block's MARK is held until
+ *          then, at most two seconds. A reader that does not read its socket is waited
+ *          for, never buffered beyond its queue.
  * Limits   connections_max; an out queue of NODE_INGRESS_QUEUE_BYTES each (receipts
  *          beyond it are dropped and counted, a resend is answered again).
  * Access   The socket file has mode 0660: whoever may open it may submit and read.

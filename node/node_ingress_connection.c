@@ -43,7 +43,9 @@ void node_connection_open(struct node_connection *connection, int fd)
 	connection->key_next = 0;
 	connection->credit_ns = UNITS_NS_PER_S;
 	connection->credited_ns = 0;
+	connection->receipt_height = 0;
 	memset(&connection->tail, 0, sizeof(connection->tail));
+	memset(&connection->held, 0, sizeof(connection->held));
 }
 
 void node_connection_close(struct node_connection *connection)
@@ -55,6 +57,7 @@ void node_connection_close(struct node_connection *connection)
 	close(connection->fd);
 	connection->fd = -1;
 	connection->tail.is_active = false;
+	connection->held.is_held = false;
 	while (dp_ring_peek(connection->queue, &header))
 		dp_ring_release(connection->queue);
 }

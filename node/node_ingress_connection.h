@@ -28,6 +28,12 @@ struct node_connection {
 		bool follows;
 		uint32_t left;
 	} tail;
+	uint64_t receipt_height; /* of the newest receipt it was sent */
+	struct {
+		bool is_held; /* a GET, PROVE or TAIL that came before readers see that height */
+		uint64_t until_ns;
+		struct wire_client_message message;
+	} held;
 	uint64_t dropped;
 	uint64_t credit_ns; /* frames may be submitted for this much of the budget's time */
 	uint64_t credited_ns;

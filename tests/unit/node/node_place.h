@@ -43,6 +43,27 @@ static inline size_t node_place_record_zero(const struct wire_world *world, uint
 	return (size_t)count;
 }
 
+/* The limits of every store here; node_place_format() and node_place_append() must agree. */
+static inline struct blocklog_config node_place_store(const struct wire_world *world, uint32_t id)
+{
+	return (struct blocklog_config){ .identity = { .chain_id = world->validators.chain_id,
+						       .node_id = id },
+					 .segment_bytes = 8 * UNITS_MIB,
+					 .group_bytes_max = 2 * UNITS_MIB,
+					 .segments_max = 64 };
+}
+
+/* Room for such a store; free() ends it. */
+static inline void *node_place_memory(const struct blocklog_config *config, size_t *ret_bytes)
+{
+	void *memory;
+
+	*ret_bytes = blocklog_store_footprint(config);
+	memory = aligned_alloc(4096, units_round_up(*ret_bytes, 4096));
+	UNIT_REQUIRE(*ret_bytes > 0 && memory);
+	return memory;
+}
+
 /* An empty store of member `id` in `directory`. */
 static inline void node_place_format(const struct wire_world *world, uint32_t id,
 				     const char *directory)
@@ -51,23 +72,48 @@ static inline void node_place_format(const struct wire_world *world, uint32_t id
 	struct blocklog_dev_file_options options = { .directory = directory,
 						     .make_directory = true,
 						     .allow_buffered = true };
-	struct blocklog_config config = { .identity = { .chain_id = world->validators.chain_id,
-							.node_id = id },
-					  .segment_bytes = 8 * UNITS_MIB,
-					  .group_bytes_max = 2 * UNITS_MIB,
-					  .segments_max = 64 };
+	struct blocklog_config config = node_place_store(world, id);
 	char reason[BLOCKLOG_REASON_BYTES * 2];
-	size_t bytes = blocklog_store_footprint(&config);
-	void *memory = aligned_alloc(4096, units_round_up(bytes, 4096));
 	struct blocklog_dev *dev;
+	size_t bytes;
+	void *memory = node_place_memory(&config, &bytes);
 
-	UNIT_REQUIRE(bytes > 0 && memory);
 	UNIT_REQUIRE(blocklog_dev_file_open(&options, &dev, reason, sizeof(reason)) == 0);
 	UNIT_REQUIRE(blocklog_store_format(dev, &config, record,
 					   node_place_record_zero(world, record, sizeof(record)),
 					   memory, bytes) == 0);
 	blocklog_dev_file_close(dev);
 	free(memory);
+}
+
+/* Makes one record of the block log durable; returns where the log then ends. */
+static inline uint64_t node_place_append(const struct wire_world *world, uint32_t id,
+					 const char *directory, uint16_t kind, const void *record,
+					 size_t count)
+{
+	struct blocklog_dev_file_options options = { .directory = directory,
+						     .allow_buffered = true };
+	struct blocklog_config config = node_place_store(world, id);
+	char reason[BLOCKLOG_REASON_BYTES * 2];
+	struct blocklog_store *store;
+	struct blocklog_done done;
+	struct blocklog_dev *dev;
+	uint64_t position;
+	size_t bytes;
+	void *memory = node_place_memory(&config, &bytes);
+
+	UNIT_REQUIRE(blocklog_dev_file_open(&options, &dev, reason, sizeof(reason)) == 0);
+	UNIT_REQUIRE(blocklog_store_open(dev, &config, memory, bytes, &store) == 0);
+	UNIT_REQUIRE(blocklog_store_append(store, BLOCKLOG_BLOCK, kind, record, count, 1,
+					   &position) == 0);
+	while (blocklog_store_turn(store, &done, 1) == 0)
+		;
+	UNIT_REQUIRE(done.code == 0);
+	position = blocklog_store_durable_end(store, BLOCKLOG_BLOCK);
+	blocklog_store_close(store);
+	blocklog_dev_file_close(dev);
+	free(memory);
+	return position;
 }
 
 static inline void node_place_write(const char *path, const void *bytes, size_t count)

@@ -1,4 +1,7 @@
-/* node_ingress: local programs on a Unix socket, with the rings of the node in the test's hand. */
+/*
+ * node_ingress: local programs on a Unix socket, with the rings of the node in the test's hand.
+ * What they ask and when they are answered is node_ingress_ask.c.
+ */
 #define _GNU_SOURCE
 #include "node/node_ingress.h"
 
@@ -11,6 +14,7 @@
 #include "base/err.h"
 #include "node/node_message.h"
 #include "node/node_reader.h"
+#include "replica/replica_mark.h"
 #include "tests/unit/node/node_place.h"
 
 static struct node_place place;
@@ -43,6 +47,7 @@ static void begin(void)
 	snprintf(path, sizeof(path), "%s/ingress", place.dir);
 	page = fixture_page();
 	open_count = 0;
+	log_end = 0;
 	UNIT_REQUIRE(node_wake_open(&wake) == 0 && node_wake_open(&verify_wake) == 0);
 	io = (struct node_ingress_config){ .path = path,
 					   .connections_max = 2,
@@ -119,17 +124,32 @@ static void submit(int file, const struct wire_world_frame *frame)
 			  .u.submit = { .frame = frame->bytes, .frame_bytes = frame->count } });
 }
 
-static void a_frame_goes_to_the_gate_and_its_receipt_comes_back(void)
+/* The replica tile's part: a receipt for the client's frame of two, ordered at `height`. */
+static void give_receipt(uint64_t height)
 {
 	const struct dp_ring_header local = { .kind = NODE_MESSAGE_LOCAL_SUBSCRIBERS };
-	struct wire_client_message receipt = { .kind = WIRE_CLIENT_RECEIPT };
+	struct wire_client_message receipt = {
+		.kind = WIRE_CLIENT_RECEIPT,
+		.u.receipt = { .client = place.world.client.public_key,
+			       .first_seq = 1,
+			       .count = 2,
+			       .height = height },
+	};
+	uint8_t bytes[32 + WIRE_CLIENT_BYTES_MAX];
+	int count = wire_client_encode(&receipt, bytes + 32, sizeof(bytes) - 32);
+
+	memcpy(bytes, &place.world.client.public_key, 32);
+	UNIT_REQUIRE(count > 0 && dp_ring_push(io.answers, &local, bytes, 32 + (uint32_t)count));
+	node_wake_signal(&wake);
+}
+
+static void a_frame_goes_to_the_gate_and_its_receipt_comes_back(void)
+{
 	struct wire_client_message message;
 	const struct dp_ring_header *header;
 	struct wire_world_frame frame;
-	uint8_t bytes[32 + WIRE_CLIENT_BYTES_MAX];
 	const uint8_t *seen;
 	int file;
-	int count;
 
 	begin();
 	file = connect_to(path);
@@ -140,17 +160,82 @@ static void a_frame_goes_to_the_gate_and_its_receipt_comes_back(void)
 	UNIT_EQUAL(header->bytes, frame.count);
 	UNIT_CHECK(memcmp(seen, frame.bytes, frame.count) == 0);
 	UNIT_CHECK(header->aux & NODE_ORIGIN_LOCAL);
-	receipt.u.receipt.client = place.world.client.public_key;
-	receipt.u.receipt.first_seq = 1;
-	receipt.u.receipt.count = 2;
-	receipt.u.receipt.height = 5;
-	memcpy(bytes, &place.world.client.public_key, 32);
-	count = wire_client_encode(&receipt, bytes + 32, sizeof(bytes) - 32);
-	UNIT_REQUIRE(count > 0 && dp_ring_push(io.answers, &local, bytes, 32 + (uint32_t)count));
-	node_wake_signal(&wake);
+	give_receipt(5);
 	UNIT_REQUIRE(hear(file, &message));
 	UNIT_EQUAL(message.kind, WIRE_CLIENT_RECEIPT);
 	UNIT_EQUAL(message.u.receipt.height, 5);
+	close(file);
+	end();
+}
+
+/* An empty block of height 1 in the store the reader reads; returns the log's end behind it. */
+static uint64_t write_mark(void)
+{
+	struct replica_mark_builder builder = { 0 };
+	uint8_t bytes[1024];
+	int count;
+
+	replica_mark_begin(&builder, 0);
+	builder.mark.height = 1;
+	builder.mark.is_last = true;
+	count = replica_mark_encode(&builder, bytes, sizeof(bytes));
+	UNIT_REQUIRE(count > 0);
+	return node_place_append(&place.world, 0, place.data_dir, REPLICA_RECORD_MARK, bytes,
+				 (size_t)count);
+}
+
+static void a_question_waits_until_readers_see_what_its_connection_has_a_receipt_for(void)
+{
+	const struct dp_ring_header final = { .kind = NODE_MESSAGE_FINAL };
+	struct wire_client_message message;
+	const struct dp_ring_header *header;
+	struct wire_world_frame frame;
+	uint64_t end_behind_mark;
+	int file;
+
+	begin();
+	end_behind_mark = write_mark();
+	file = connect_to(path);
+	wire_world_frames(&place.world, 1, 1, 2, &frame);
+	submit(file, &frame);
+	(void)await(io.frames, &header);
+	give_receipt(1);
+	UNIT_REQUIRE(hear(file, &message) && message.kind == WIRE_CLIENT_RECEIPT);
+	say(file, &(struct wire_client_message){ .kind = WIRE_CLIENT_TAIL,
+						 .request = 8,
+						 .u.tail = { .height = 1, .max = 10 } });
+	say(file, &(struct wire_client_message){ .kind = WIRE_CLIENT_STATUS, .request = 9 });
+	usleep(50 * 1000);
+	atomic_store(&log_end, end_behind_mark);
+	UNIT_REQUIRE(dp_ring_push(io.answers, &final, NULL, 0));
+	node_wake_signal(&wake);
+	UNIT_REQUIRE(hear(file, &message));
+	UNIT_EQUAL(message.kind, WIRE_CLIENT_TAIL_END);
+	UNIT_EQUAL(message.u.tail_end.final_height, 1);
+	UNIT_REQUIRE(hear(file, &message));
+	UNIT_EQUAL(message.kind, WIRE_CLIENT_STATUS_ANSWER);
+	close(file);
+	end();
+}
+
+static void a_question_is_not_held_for_ever(void)
+{
+	struct wire_client_message message;
+	const struct dp_ring_header *header;
+	struct wire_world_frame frame;
+	int file;
+
+	begin();
+	file = connect_to(path);
+	wire_world_frames(&place.world, 1, 1, 2, &frame);
+	submit(file, &frame);
+	(void)await(io.frames, &header);
+	give_receipt(1);
+	UNIT_REQUIRE(hear(file, &message) && message.kind == WIRE_CLIENT_RECEIPT);
+	say(file, &(struct wire_client_message){
+			  .kind = WIRE_CLIENT_GET, .request = 8, .u.get = { .by_txid = true } });
+	UNIT_REQUIRE(hear(file, &message));
+	UNIT_EQUAL((uint32_t)message.u.error.code, (uint32_t)ERR_NOT_FOUND);
 	close(file);
 	end();
 }
@@ -310,6 +395,8 @@ static void a_live_socket_is_busy_and_a_dead_ones_file_is_replaced(void)
 }
 
 UNIT_SUITE("node_ingress", UNIT_TEST(a_frame_goes_to_the_gate_and_its_receipt_comes_back),
+	   UNIT_TEST(a_question_waits_until_readers_see_what_its_connection_has_a_receipt_for),
+	   UNIT_TEST(a_question_is_not_held_for_ever),
 	   UNIT_TEST(a_refusal_reaches_only_the_one_who_asked),
 	   UNIT_TEST(what_is_no_frame_is_left_to_the_gate_and_what_is_no_message_is_counted),
 	   UNIT_TEST(a_full_ring_is_told),
