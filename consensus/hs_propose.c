@@ -72,23 +72,34 @@ uint64_t hs_propose_due_ns(const struct hs_core *core)
 				  hs_pacemaker_block_interval_ns(&core->pacemaker, &core->config)));
 }
 
-void hs_propose_advance(struct hs_core *core)
+/* Rule D: recorded on entering the view, so that work that comes later finds it durable. */
+static void hs_allow_proposal(struct hs_core *core)
 {
 	struct hs_record *record = &core->safety.record;
+	struct hs_proposing *proposing = &core->proposing;
+	uint64_t view = core->pacemaker.view;
+
+	if (record->last_proposed_view >= view)
+		return;
+	record->last_proposed_view = view;
+	proposing->allowed_view = view;
+	proposing->allowed_generation = hs_safety_change(&core->safety);
+}
+
+void hs_propose_advance(struct hs_core *core)
+{
+	const struct hs_record *record = &core->safety.record;
 	struct hs_proposing *proposing = &core->proposing;
 	uint64_t view = core->pacemaker.view;
 	uint32_t parent;
 	struct hs_effect *effect;
 
-	if (!hs_may_propose(core) || proposing->asked_view == view ||
-	    core->now_ns < hs_propose_due_ns(core))
+	if (!hs_may_propose(core))
+		return;
+	hs_allow_proposal(core);
+	if (proposing->asked_view == view || core->now_ns < hs_propose_due_ns(core))
 		return;
 	parent = hs_chain_find(&core->chain, &record->high_qc.block_id);
-	if (record->last_proposed_view < view) {
-		record->last_proposed_view = view;
-		proposing->allowed_view = view;
-		proposing->allowed_generation = hs_safety_change(&core->safety);
-	}
 	proposing->asked_view = view;
 	proposing->asked_parent = record->high_qc.block_id;
 	hs_chain_pin(&core->chain, parent);

@@ -21,7 +21,7 @@ enum {
 	HS_WANTS_MAX = 3,            /* blocks asked for at once */
 	HS_PROPOSALS_A_VIEW_MAX = 2, /* kept of an equivocating leader */
 	HS_COMMIT_LAG_MAX = 8,       /* COMMIT is useless for views further back */
-	HS_REPEAT_NS = 1000000,      /* VOTE and COMMIT are repeated after 1 ms (§6) */
+	HS_REPEAT_MIN_NS = 1000000,  /* VOTE and COMMIT are repeated after delta/4, at least this */
 };
 
 /* A statement of ours that is repeated once, and kept for stragglers. */

@@ -8,7 +8,8 @@
 static void hs_arm(struct hs_core *core, struct hs_repeat *repeat, const struct hs_pending *said)
 {
 	repeat->is_armed = true;
-	repeat->due_ns = units_add(core->now_ns, HS_REPEAT_NS);
+	repeat->due_ns =
+		units_add(core->now_ns, units_max(HS_REPEAT_MIN_NS, core->config.delta_ns / 4));
 	repeat->view = said->view;
 	repeat->block_id = said->block_id;
 	repeat->signature = said->signature;

@@ -15,6 +15,7 @@ enum {
 	CATCHUP_QUEUE_MAX = REPLICA_DELIVERY_MAX / 2,
 	CATCHUP_PATIENCE =
 		4, /* intervals before the next peer is asked; a late answer still counts */
+	CATCHUP_STATUS = 5, /* intervals between two words to all on how far we are */
 };
 
 static uint64_t catchup_committed(const struct replica *replica)
@@ -165,7 +166,7 @@ void replica_catchup_tick(struct replica *replica)
 	uint64_t interval_ns = replica->config.catchup_interval_ns;
 
 	if (catchup->status_height != replica->delivery.height &&
-	    replica->now_ns - catchup->status_ns >= interval_ns) {
+	    replica->now_ns - catchup->status_ns >= CATCHUP_STATUS * interval_ns) {
 		catchup->status_height = replica->delivery.height;
 		catchup->status_ns = replica->now_ns;
 		replica_catchup_status(replica, HS_REPLICA_ALL);
@@ -189,7 +190,7 @@ uint64_t replica_catchup_deadline_ns(const struct replica *replica)
 	uint64_t deadline_ns = UINT64_MAX;
 
 	if (catchup->status_height != replica->delivery.height)
-		deadline_ns = catchup->status_ns + interval_ns;
+		deadline_ns = catchup->status_ns + CATCHUP_STATUS * interval_ns;
 	if (catchup_is_behind(replica))
 		deadline_ns = units_min(deadline_ns, catchup->looked_ns + interval_ns);
 	return deadline_ns;

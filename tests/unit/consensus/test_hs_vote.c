@@ -364,12 +364,15 @@ static void a_timeout_after_a_commit_vote_reports_that_qc(void)
 	hs_bench_stop(bench);
 }
 
-static void vote_and_commit_are_repeated_once_after_a_millisecond(void)
+static void vote_and_commit_are_repeated_once_after_a_quarter_of_delta(void)
 {
+	uint64_t delta_ns;
+
 	set_up();
+	delta_ns = bench->config.delta_ns;
 	hs_bench_propose(bench, &one);
 	hs_bench_settle(bench);
-	hs_bench_wait(bench, 999999);
+	hs_bench_wait(bench, delta_ns / 4 - 1);
 	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 1);
 	hs_bench_wait(bench, 1);
 	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 2);
@@ -377,7 +380,7 @@ static void vote_and_commit_are_repeated_once_after_a_millisecond(void)
 	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 2);
 	hs_bench_qc(bench, 1, &one.id);
 	hs_bench_settle(bench);
-	hs_bench_wait(bench, 1000000);
+	hs_bench_wait(bench, delta_ns / 4);
 	UNIT_EQUAL(hs_bench_logged(bench, "send all commit"), 2);
 	hs_bench_wait(bench, 5000000);
 	UNIT_EQUAL(hs_bench_logged(bench, "send all commit"), 2);
@@ -440,6 +443,6 @@ UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signatu
 	   UNIT_TEST(no_commit_vote_after_a_timeout_of_the_same_view),
 	   UNIT_TEST(no_commit_vote_after_a_timeout_of_a_later_view),
 	   UNIT_TEST(a_timeout_after_a_commit_vote_reports_that_qc),
-	   UNIT_TEST(vote_and_commit_are_repeated_once_after_a_millisecond),
+	   UNIT_TEST(vote_and_commit_are_repeated_once_after_a_quarter_of_delta),
 	   UNIT_TEST(nothing_is_repeated_once_a_certificate_came),
 	   UNIT_TEST(one_record_covers_all_changes_while_a_write_is_outstanding))
