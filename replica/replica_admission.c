@@ -30,6 +30,19 @@ static bool recent_is(const struct replica_recent *recent, const struct crypto_p
 	       memcmp(&recent->receipt.client, client, sizeof(*client)) == 0;
 }
 
+void replica_receipt_fill(struct replica_receipt *ret_receipt, const struct wire_frame *frame,
+			  const uint8_t *outcome)
+{
+	*ret_receipt = (struct replica_receipt){
+		.client = frame->client,
+		.first_seq = frame->first_seq,
+		.count = frame->count,
+	};
+	for (uint32_t i = 0; i < frame->count; i++)
+		if (outcome[i] == REPLICA_OUTCOME_ORDERED)
+			ret_receipt->ordered_map[i / 64] |= UINT64_C(1) << i % 64;
+}
+
 void replica_admission_ordered(struct replica *replica, const struct replica_receipt *receipt)
 {
 	struct replica_recent *set = recent_set(replica, &receipt->client, receipt->first_seq);

@@ -159,12 +159,7 @@ static void delivery_receipt(struct replica *replica, const struct wire_frame *f
 	struct replica_effect *effect = replica_push(replica, REPLICA_EFFECT_RECEIPT);
 	struct replica_receipt *receipt = &effect->u.receipt;
 
-	receipt->client = frame->client;
-	receipt->first_seq = frame->first_seq;
-	receipt->count = frame->count;
-	for (uint32_t i = 0; i < frame->count; i++)
-		if (outcome[i] == REPLICA_OUTCOME_ORDERED)
-			receipt->ordered_map[i / 64] |= UINT64_C(1) << i % 64;
+	replica_receipt_fill(receipt, frame, outcome);
 	receipt->height = replica->delivery.mark.mark.height;
 	receipt->first_index = first_index;
 	receipt->block_id = replica->delivery.mark.mark.block_id;

@@ -70,7 +70,8 @@ static int recover_block(struct replica *replica, uint64_t position, const void 
 	return 0;
 }
 
-static void recover_push_batch(struct replica *replica, uint64_t position, uint64_t height)
+static void recover_push_batch(struct replica *replica, uint64_t position, uint64_t height,
+			       uint32_t index)
 {
 	struct replica_recover *recover = &replica->recover;
 
@@ -80,7 +81,9 @@ static void recover_push_batch(struct replica *replica, uint64_t position, uint6
 		recover->batch_first++;
 	}
 	recover->batch[recover->batch_end++ % recover->batch_max] =
-		(struct replica_recover_batch_ref){ .position = position, .height = height };
+		(struct replica_recover_batch_ref){ .position = position,
+						    .height = height,
+						    .index = index };
 }
 
 /* A block whose parts were cut short by a crash is marked again from its first part. */
@@ -91,6 +94,7 @@ static int recover_mark(struct replica *replica, const void *bytes, size_t count
 	struct replica_mark mark;
 	struct hs_block *block;
 	uint64_t position;
+	uint32_t index;
 	int code = replica_mark_decode(bytes, count, &mark);
 
 	if (code < 0)
@@ -102,11 +106,13 @@ static int recover_mark(struct replica *replica, const void *bytes, size_t count
 	if (mark.height != delivery->height + 1 || mark.part != recover->next_part)
 		return ERR_SEQUENCE;
 	recover->next_part++;
+	index = mark.index_base;
 	for (uint32_t i = 0; i < mark.batch_count; i++) {
 		struct replica_mark_batch batch;
 
 		replica_mark_batch_at(&mark, i, &batch);
-		recover_push_batch(replica, batch.position, mark.height);
+		recover_push_batch(replica, batch.position, mark.height, index);
+		index += batch.tx_count;
 	}
 	if (!mark.is_last)
 		return 0;
@@ -187,15 +193,41 @@ bool replica_recover_wants(struct replica *replica, uint64_t *ret_position)
 	return true;
 }
 
+/*
+ * Into the windows again; receipts are remembered again. True while the index of what follows in
+ * the batch is known: not behind a client whose saved window holds this height already.
+ */
+static bool recover_frame(struct replica *replica, const struct wire_frame *frame,
+			  struct replica_recover_batch_ref *ref, bool is_index_known)
+{
+	const struct replica_block_entry *block = replica_blocks_at(replica, ref->height);
+	uint8_t outcome[WIRE_FRAME_TRANSACTIONS_MAX];
+	struct replica_receipt receipt;
+	uint32_t ordered;
+
+	if (replica_windows_contains(replica->windows, &frame->client, ref->height))
+		return false;
+	ordered = replica_windows_apply(replica->windows, frame, ref->height, outcome);
+	if (!is_index_known || !block || frame->kind != WIRE_FRAME_TRANSACTIONS || ordered == 0)
+		return is_index_known;
+	replica_receipt_fill(&receipt, frame, outcome);
+	receipt.height = ref->height;
+	receipt.first_index = ref->index;
+	receipt.block_id = block->id;
+	replica_admission_ordered(replica, &receipt);
+	ref->index += ordered;
+	return true;
+}
+
 int replica_recover_batch(struct replica *replica, const void *bytes, size_t count)
 {
 	struct replica_recover *recover = &replica->recover;
-	uint8_t outcome[WIRE_FRAME_TRANSACTIONS_MAX];
+	struct replica_recover_batch_ref *ref =
+		&recover->batch[recover->batch_first % recover->batch_max];
 	struct lane_record record;
-	uint64_t height;
+	bool is_index_known = true;
 
 	ensure(recover->batch_first < recover->block_batches_end);
-	height = recover->batch[recover->batch_first % recover->batch_max].height;
 	if (lane_record_open(bytes, count, &replica->config.consensus.chain_id, &record) < 0)
 		return ERR_CORRUPT;
 	for (uint32_t i = 0; i < record.header.frame_count; i++) {
@@ -203,9 +235,8 @@ int replica_recover_batch(struct replica *replica, const void *bytes, size_t cou
 		const uint8_t *frame_bytes = lane_record_frame(&record, i, &byte_count);
 		struct wire_frame frame;
 
-		if (wire_frame_parse(frame_bytes, byte_count, &frame) == 0 &&
-		    !replica_windows_contains(replica->windows, &frame.client, height))
-			replica_windows_apply(replica->windows, &frame, height, outcome);
+		if (wire_frame_parse(frame_bytes, byte_count, &frame) == 0)
+			is_index_known = recover_frame(replica, &frame, ref, is_index_known);
 	}
 	recover->batch_first++;
 	return 0;

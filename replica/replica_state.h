@@ -213,6 +213,7 @@ struct replica_show {
 struct replica_recover_batch_ref {
 	uint64_t position;
 	uint64_t height;
+	uint32_t index; /* in the block, of its first transaction that counts */
 };
 
 struct replica_recover {
@@ -347,7 +348,11 @@ int replica_saving_load(struct replica *replica, const void *bytes, size_t count
 
 /* replica_admission.c */
 void replica_admit(struct replica *replica, const struct replica_verified *frame, uint64_t origin);
+/* Remembers a receipt for resends. */
 void replica_admission_ordered(struct replica *replica, const struct replica_receipt *receipt);
+/* Who, which numbers, which of them ordered; the place is the caller's to fill in. */
+void replica_receipt_fill(struct replica_receipt *ret_receipt, const struct wire_frame *frame,
+			  const uint8_t *outcome);
 void replica_refuse(struct replica *replica, uint64_t origin, const struct wire_frame *frame,
 		    int reason, uint64_t limit);
 
