@@ -184,23 +184,32 @@ static uint64_t write_mark(void)
 				 (size_t)count);
 }
 
-static void a_question_waits_until_readers_see_what_its_connection_has_a_receipt_for(void)
+/* A connection that submitted a frame and heard that it is ordered at height 1. */
+static int connect_with_receipt(void)
 {
-	const struct dp_ring_header final = { .kind = NODE_MESSAGE_FINAL };
 	struct wire_client_message message;
 	const struct dp_ring_header *header;
 	struct wire_world_frame frame;
-	uint64_t end_behind_mark;
-	int file;
+	int file = connect_to(path);
 
-	begin();
-	end_behind_mark = write_mark();
-	file = connect_to(path);
 	wire_world_frames(&place.world, 1, 1, 2, &frame);
 	submit(file, &frame);
 	(void)await(io.frames, &header);
 	give_receipt(1);
 	UNIT_REQUIRE(hear(file, &message) && message.kind == WIRE_CLIENT_RECEIPT);
+	return file;
+}
+
+static void a_question_waits_until_readers_see_what_its_connection_has_a_receipt_for(void)
+{
+	const struct dp_ring_header final = { .kind = NODE_MESSAGE_FINAL };
+	struct wire_client_message message;
+	uint64_t end_behind_mark;
+	int file;
+
+	begin();
+	end_behind_mark = write_mark();
+	file = connect_with_receipt();
 	say(file, &(struct wire_client_message){ .kind = WIRE_CLIENT_TAIL,
 						 .request = 8,
 						 .u.tail = { .height = 1, .max = 10 } });
@@ -221,17 +230,10 @@ static void a_question_waits_until_readers_see_what_its_connection_has_a_receipt
 static void a_question_is_not_held_for_ever(void)
 {
 	struct wire_client_message message;
-	const struct dp_ring_header *header;
-	struct wire_world_frame frame;
 	int file;
 
 	begin();
-	file = connect_to(path);
-	wire_world_frames(&place.world, 1, 1, 2, &frame);
-	submit(file, &frame);
-	(void)await(io.frames, &header);
-	give_receipt(1);
-	UNIT_REQUIRE(hear(file, &message) && message.kind == WIRE_CLIENT_RECEIPT);
+	file = connect_with_receipt();
 	say(file, &(struct wire_client_message){
 			  .kind = WIRE_CLIENT_GET, .request = 8, .u.get = { .by_txid = true } });
 	UNIT_REQUIRE(hear(file, &message));
