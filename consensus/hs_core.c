@@ -68,21 +68,6 @@ void hs_persist_block(struct hs_core *core, uint32_t index)
 	hs_chain_pin(&core->chain, index);
 }
 
-void hs_blame(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author,
-	      const struct hs_statement *first, const struct hs_statement *second)
-{
-	if (bitset_has(&core->evidence_seen[kind], author))
-		return;
-	bitset_add(&core->evidence_seen[kind], author);
-	hs_emit(core, HS_EFFECT_EVIDENCE)->u.evidence = (struct hs_evidence){
-		.kind = kind,
-		.author = author,
-		.epoch = core->config.epoch,
-		.first = *first,
-		.second = *second,
-	};
-}
-
 void hs_answer(struct hs_core *core, uint32_t peer)
 {
 	const struct hs_record *record = &core->safety.record;

@@ -142,6 +142,7 @@ void hs_on_commits_checked(struct hs_core *core, uint64_t view, const struct cry
 {
 	struct hs_finality *finality = &core->finality;
 
+	hs_accusations_checked(core, view, block_id, good, bad);
 	if (!finality->is_checking || finality->checking_view != view ||
 	    !crypto_hash_equal(&finality->checking_id, block_id))
 		return;

@@ -168,13 +168,30 @@ void hs_on_intent(struct hs_core *core, const struct hs_block *block)
 	core->safety.intent_generation = hs_safety_change(&core->safety);
 }
 
+/*
+ * Whatever a certificate can name was proposed by its view's leader and fits its justify. Other
+ * blocks cost their author nothing and would push the live ones out of the chain's bounded room.
+ */
+static enum hs_drop hs_fetched_objection(const struct hs_core *core, const struct hs_block *block)
+{
+	if (block->author != hs_core_leader(core, block->header.view))
+		return HS_DROP_NOT_LEADER;
+	return hs_rules_p3_justify_fits(block) ? HS_DROP_COUNT : HS_DROP_JUSTIFY;
+}
+
 void hs_on_block(struct hs_core *core, const struct hs_block *block)
 {
+	enum hs_drop objection = hs_fetched_objection(core, block);
+
 	if (hs_chain_find(&core->chain, &block->id) != HS_NODE_NONE) {
 		hs_drop(core, HS_DROP_DUPLICATE);
 		return;
 	}
 	hs_take_certificates(core, block);
+	if (objection != HS_DROP_COUNT) {
+		hs_drop(core, objection);
+		return;
+	}
 	if (!hs_is_wanted(core, &block->id) &&
 	    hs_chain_find(&core->chain, &block->header.parent_id) == HS_NODE_NONE) {
 		hs_drop(core, HS_DROP_PARENT);
@@ -267,9 +284,9 @@ static void hs_commit_blame(struct hs_core *core, const struct hs_commit *commit
 			.signature = said->timeout_signature,
 		};
 
-		hs_blame(core, HS_EVIDENCE_COMMIT_AFTER_TIMEOUT, commit->author, &now, &other);
+		hs_accuse(core, HS_EVIDENCE_COMMIT_AFTER_TIMEOUT, commit->author, &now, &other);
 	}
-	if (commit->view <= said->commit_view)
+	if (commit->view < said->commit_view)
 		return;
 	said->commit_view = commit->view;
 	said->commit_id = commit->block_id;
@@ -303,7 +320,7 @@ static void hs_two_commits(struct hs_core *core, const struct hs_commit *commit)
 	struct hs_statement second =
 		hs_commit_statement(commit->view, &commit->block_id, &commit->signature);
 
-	hs_blame(core, HS_EVIDENCE_TWO_COMMITS, commit->author, &first, &second);
+	hs_accuse(core, HS_EVIDENCE_TWO_COMMITS, commit->author, &first, &second);
 	hs_drop(core, HS_DROP_EQUIVOCATION);
 }
 

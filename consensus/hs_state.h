@@ -94,6 +94,19 @@ struct hs_said {
 	struct crypto_signature timeout_signature;
 };
 
+/* Evidence whose COMMITs are still being checked. */
+enum { HS_ACCUSATIONS_MAX = 8 };
+
+struct hs_accusation {
+	bool is_open;
+	enum hs_evidence_kind kind;
+	uint32_t author;
+	struct hs_statement first;
+	struct hs_statement second;
+	uint32_t unchecked;         /* of the two, as bits */
+	struct hs_commit commit[2]; /* what the effects point at */
+};
+
 struct hs_core {
 	struct hs_config config;
 	bool is_started;
@@ -115,6 +128,7 @@ struct hs_core {
 	uint64_t own_timeout_sent_ns;
 	struct hs_timeout own_timeout;
 	struct bitset evidence_seen[HS_EVIDENCE_COMMIT_AFTER_TIMEOUT + 1];
+	struct hs_accusation accusation[HS_ACCUSATIONS_MAX];
 	struct hs_said said[HS_REPLICAS_MAX];
 	struct hs_chain chain;
 	struct hs_block scratch_block;
@@ -133,8 +147,6 @@ struct hs_message *hs_send(struct hs_core *core, enum hs_message_kind kind, uint
 uint64_t hs_sign(struct hs_core *core, enum hs_message_kind kind, uint64_t view,
 		 const struct crypto_hash *block_id, uint64_t qc_view);
 void hs_persist_block(struct hs_core *core, uint32_t index);
-void hs_blame(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author,
-	      const struct hs_statement *first, const struct hs_statement *second);
 void hs_answer(struct hs_core *core, uint32_t peer);
 void hs_fall_silent(struct hs_core *core);
 
@@ -188,6 +200,14 @@ void hs_on_commits_checked(struct hs_core *core, uint64_t view, const struct cry
 void hs_try_c1(struct hs_core *core, uint64_t view, const struct crypto_hash *block_id);
 void hs_finality_advance(struct hs_core *core);
 uint64_t hs_finality_deadline_ns(const struct hs_core *core);
+
+/* hs_evidence.c: §8; hs_accuse() where a COMMIT is part of it. */
+void hs_blame(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author,
+	      const struct hs_statement *first, const struct hs_statement *second);
+void hs_accuse(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author,
+	       const struct hs_statement *first, const struct hs_statement *second);
+void hs_accusations_checked(struct hs_core *core, uint64_t view, const struct crypto_hash *block_id,
+			    const struct bitset *good, const struct bitset *bad);
 
 /* hs_propose.c: leaders and pacing. */
 void hs_on_cut(struct hs_core *core, uint64_t view, const struct hs_cut *cut);

@@ -102,7 +102,7 @@ static void hs_timeout_blame(struct hs_core *core, const struct hs_timeout *time
 			.signature = said->commit_signature,
 		};
 
-		hs_blame(core, HS_EVIDENCE_COMMIT_AFTER_TIMEOUT, timeout->author, &before, &now);
+		hs_accuse(core, HS_EVIDENCE_COMMIT_AFTER_TIMEOUT, timeout->author, &before, &now);
 	}
 	if (said->has_timeout && said->timeout_view > timeout->view)
 		return;

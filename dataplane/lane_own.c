@@ -59,19 +59,40 @@ static bool lane_own_is_whole(struct lane_set *set)
 	return set->own.seq >= set->own.floor_seq;
 }
 
+/*
+ * False once others have the lane's next batches, or its last one, from elsewhere: the key runs
+ * twice. Such a lane takes nothing more.
+ */
+static bool lane_own_is_alone(struct lane_set *set)
+{
+	const struct lane *lane = lane_own_lane(set);
+
+	return set->own.seq == lane->tip.seq ||
+	       (set->own.seq > lane->tip.seq && lane_own_branch(set, set->own.seq));
+}
+
+/* Nobody has the next seq. Below a commit, what is there has to come back first. */
+static bool lane_own_is_free(struct lane_set *set)
+{
+	uint64_t seq = set->own.seq + 1;
+
+	return lane_own_is_alone(set) && seq > lane_own_lane(set)->committed.seq &&
+	       !lane_own_branch(set, seq);
+}
+
 static bool lane_own_open(struct lane_set *set)
 {
 	struct lane *lane = lane_own_lane(set);
 
 	if (set->own.open != LANE_NONE)
 		return true;
-	if (!lane_own_is_whole(set) || lane->frozen_seq != 0)
+	if (!lane_own_is_whole(set) || !lane_own_is_free(set) || lane->frozen_seq != 0)
 		return false;
 
 	uint64_t seq = set->own.seq + 1;
 
 	if (seq > lane->committed.seq + set->config.window_batches ||
-	    !lane_is_in_ring(set, lane, seq) || lane_own_branch(set, seq))
+	    !lane_is_in_ring(set, lane, seq))
 		return false;
 	set->own.open = lane_buffer_take(set, lane, seq);
 	set->own.opened_ns = set->now_ns;
@@ -118,7 +139,7 @@ static struct lane_header lane_own_header(struct lane_set *set, const struct lan
 /* Peers know a batch of ours that our disk lost: this seq is taken, whatever we had begun. */
 static bool lane_own_is_taken(struct lane_set *set)
 {
-	if (!lane_own_branch(set, set->own.seq + 1))
+	if (lane_own_is_free(set))
 		return false;
 	lane_pool_give_back(set, set->own.open);
 	set->own.open = LANE_NONE;

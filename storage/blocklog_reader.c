@@ -25,7 +25,8 @@ struct blocklog_reader {
 	struct blocklog_cursor cursors[LOGS]; /* of blocklog_reader_next() */
 	struct blocklog_cursor single;        /* of everything else */
 	uint8_t *windows[LOGS + 1];
-	uint8_t *slot; /* one safety record */
+	uint64_t torn_from[LOGS]; /* inside a page, where an offline tail tore; 0: nowhere */
+	uint8_t *slot;            /* one safety record */
 };
 
 static size_t reader_struct_bytes(void)
@@ -186,6 +187,15 @@ static int first_position(struct blocklog_reader *reader, enum blocklog_log log,
 	return code;
 }
 
+/* A torn PAD: the last page ends behind its records, and what follows them was never durable. */
+static bool is_torn_end(const struct blocklog_reader *reader, enum blocklog_log log,
+			uint64_t position, uint64_t end)
+{
+	uint64_t torn = reader->torn_from[log == BLOCKLOG_BLOCK];
+
+	return torn != 0 && position == torn && end == units_round_up(torn, BLOCKLOG_PAGE_BYTES);
+}
+
 int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log, uint64_t *position,
 			 uint64_t end, struct blocklog_view *ret_view)
 {
@@ -204,6 +214,8 @@ int blocklog_reader_next(struct blocklog_reader *reader, enum blocklog_log log, 
 		blocklog_cursor_seek(cursor, from);
 	code = blocklog_cursor_next(cursor, end, &record);
 	*position = cursor->position;
+	if (code == ERR_CORRUPT && is_torn_end(reader, log, cursor->position, end))
+		return 0;
 	if (code == 1)
 		view_of(&record, ret_view);
 	else if (code < 0)
@@ -250,6 +262,7 @@ int blocklog_reader_tail(struct blocklog_reader *reader, enum blocklog_log log, 
 	if (code != 0)
 		return code;
 	*ret_end = units_round_up(tail.end, BLOCKLOG_PAGE_BYTES);
+	reader->torn_from[log == BLOCKLOG_BLOCK] = tail.end < *ret_end ? tail.end : 0;
 	*ret_torn_bytes = tail.torn_bytes;
 	return 0;
 }

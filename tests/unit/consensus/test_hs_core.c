@@ -230,6 +230,59 @@ static void the_same_seed_gives_the_same_trace(void)
 	UNIT_CHECK(run(&options).trace_hash != hash);
 }
 
+static void timers_and_memory_that_cannot_work_are_refused(void)
+{
+	struct hs_config config = hs_make_config(4, 0);
+	size_t bytes = hs_core_footprint(&config);
+	uint8_t *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
+	struct hs_core *core = NULL;
+
+	UNIT_REQUIRE(memory);
+	UNIT_EQUAL(hs_core_init(memory + 8, bytes, &config, &core), ERR_CONFIG);
+	UNIT_EQUAL(hs_core_init(memory, bytes, &config, &core), 0);
+	hs_core_check(core); /* before START: nothing to check */
+	config.timeout_max_ns = config.delta_ns - 1;
+	UNIT_EQUAL(hs_core_footprint(&config), 0);
+	config.timeout_max_ns = config.delta_ns;
+	UNIT_CHECK(hs_core_footprint(&config) > 0);
+	config.delta_ns = 0;
+	UNIT_EQUAL(hs_core_footprint(&config), 0);
+	free(memory);
+}
+
+static void a_lone_member_has_nobody_to_ask_for_a_block(void)
+{
+	struct hs_bench *bench = hs_bench_start(1, 0);
+	struct crypto_hash id = { .b = { 7 } };
+
+	hs_bench_qc(bench, 5, &id);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_BLOCK), 1);
+	UNIT_EQUAL(hs_bench_find(bench, HS_EFFECT_WANT_BLOCK)->to, HS_REPLICA_NONE);
+	hs_bench_stop(bench);
+}
+
+/* heartbeat 0: an idle cluster makes no blocks and runs no timer. */
+static void without_a_heartbeat_an_idle_core_sleeps(void)
+{
+	static struct hs_record record;
+	struct hs_config config = hs_make_config(4, 1);
+	struct hs_bench *bench;
+
+	config.heartbeat_ns = 0;
+	record.epoch = config.epoch;
+	hs_make_genesis_qc(&config, &record.high_qc);
+	bench = hs_bench_new(&config);
+	hs_bench_boot(bench, &(struct hs_start){ .record = &record });
+	hs_bench_wait(bench, UINT64_C(10000000000));
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_core_deadline_ns(bench->core), UINT64_MAX);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 0);
+	hs_bench_work(bench, true);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 1);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_core", UNIT_TEST(configurations_out_of_range_are_refused),
 	   UNIT_TEST(start_comes_first_and_once_and_time_never_runs_back),
 	   UNIT_TEST(leaders_go_round), UNIT_TEST(certificates_are_the_newest_known),
@@ -240,4 +293,7 @@ UNIT_SUITE("hs_core", UNIT_TEST(configurations_out_of_range_are_refused),
 	   UNIT_TEST(a_cluster_with_crashes_and_partitions_agrees_and_goes_on),
 	   UNIT_TEST(a_twin_breaks_nothing_and_only_it_is_blamed),
 	   UNIT_TEST(a_dead_member_costs_views_not_progress),
-	   UNIT_TEST(the_same_seed_gives_the_same_trace))
+	   UNIT_TEST(the_same_seed_gives_the_same_trace),
+	   UNIT_TEST(timers_and_memory_that_cannot_work_are_refused),
+	   UNIT_TEST(a_lone_member_has_nobody_to_ask_for_a_block),
+	   UNIT_TEST(without_a_heartbeat_an_idle_core_sleeps))

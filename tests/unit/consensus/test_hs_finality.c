@@ -327,9 +327,10 @@ static void conflicting_commits(void *context)
 {
 	(void)context;
 	set_up();
+	hs_make_tc(&bench->config, 3, 0, 0, &tc);
 	hs_bench_block(bench, &chain[1]);
 	hs_bench_fc(bench, 1, &chain[1].id);
-	hs_make_block(&bench->config, &genesis, 4, NULL, 3, &other);
+	hs_make_block(&bench->config, &genesis, 4, &tc, 3, &other);
 	hs_bench_fc(bench, 4, &other.id);
 	hs_bench_block(bench, &other);
 }

@@ -187,6 +187,29 @@ static void a_repeated_commit_of_a_committed_block_gets_our_own(void)
 	hs_bench_stop(bench);
 }
 
+/* Nobody asked for them, and no certificate can ever name them. */
+static void blocks_no_leader_may_propose_do_not_displace_the_proposal(void)
+{
+	struct hs_block junk;
+
+	set_up();
+	hs_bench_propose(bench, &chain[1]);
+	for (uint64_t i = 0; i < 2 * HS_BLOCKS_MAX; i++) {
+		hs_make_block(&bench->config, &genesis, 5 + 4 * i, NULL, 0, &junk);
+		hs_bench_block(bench, &junk);
+		UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_JUSTIFY));
+		junk = other;
+		junk.header.time_ns += i;
+		junk.author = 3;
+		hs_make_block_again(&bench->config, &junk);
+		hs_bench_block(bench, &junk);
+		UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_NOT_LEADER));
+	}
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=1"), 1);
+	hs_bench_stop(bench);
+}
+
 static void proposals_of_a_view_already_left_are_dropped(void)
 {
 	set_up();
@@ -235,34 +258,6 @@ static void two_votes_of_one_view_are_evidence_once(void)
 	hs_bench_stop(bench);
 }
 
-static void two_commits_of_one_view_are_evidence(void)
-{
-	set_up();
-	hs_bench_commit(bench, 3, 1, &chain[1].id);
-	hs_bench_commit(bench, 3, 1, &other.id);
-	UNIT_REQUIRE(evidence() != NULL);
-	UNIT_EQUAL(evidence()->kind, HS_EVIDENCE_TWO_COMMITS);
-	check_signed(&evidence()->first, HS_MESSAGE_COMMIT, &chain[1].id);
-	check_signed(&evidence()->second, HS_MESSAGE_COMMIT, &other.id);
-	hs_bench_stop(bench);
-}
-
-static void commit_and_ignorant_timeout_are_evidence_in_either_order(void)
-{
-	set_up();
-	hs_bench_commit(bench, 3, 2, &chain[2].id);
-	hs_bench_timeout(bench, 3, 2, NULL, NULL);
-	UNIT_REQUIRE(evidence() != NULL);
-	UNIT_EQUAL(evidence()->kind, HS_EVIDENCE_COMMIT_AFTER_TIMEOUT);
-	UNIT_EQUAL(evidence()->first.kind, HS_MESSAGE_COMMIT);
-	UNIT_EQUAL(evidence()->second.kind, HS_MESSAGE_TIMEOUT);
-	hs_bench_timeout(bench, 2, 2, NULL, NULL);
-	hs_bench_commit(bench, 2, 1, &chain[1].id);
-	UNIT_REQUIRE(evidence() != NULL);
-	UNIT_EQUAL(evidence()->author, 2);
-	hs_bench_stop(bench);
-}
-
 static void a_refused_proposal_that_comes_twice_is_no_evidence(void)
 {
 	set_up();
@@ -291,6 +286,153 @@ static void what_an_honest_replica_says_is_no_evidence(void)
 	hs_bench_stop(bench);
 }
 
+static void step_block(enum hs_input_kind kind, const struct hs_block *block)
+{
+	hs_bench_step(bench, &(struct hs_input){ .kind = kind, .from = 1, .u.block = block });
+}
+
+static void what_comes_long_after_its_view_is_dropped(void)
+{
+	set_up();
+	hs_bench_tc(bench, 99, 0);
+	hs_bench_propose(bench, &chain[1]);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_VIEW_OLD));
+	hs_bench_vote(bench, 1, 1, &chain[1].id);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_VIEW_OLD));
+	hs_bench_commit(bench, 1, 1, &chain[1].id);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_VIEW_OLD));
+	hs_bench_stop(bench);
+}
+
+static void authors_that_are_no_members_or_me_are_dropped(void)
+{
+	set_up();
+	other.author = 4;
+	hs_bench_propose(bench, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_NOT_LEADER));
+	hs_bench_commit(bench, 4, 1, &chain[1].id);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_RELAYED));
+	hs_bench_commit(bench, 0, 1, &chain[1].id);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_RELAYED));
+	hs_bench_timeout(bench, 4, 1, NULL, NULL);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_DUPLICATE));
+	hs_bench_timeout(bench, 0, 1, NULL, NULL);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_DUPLICATE));
+	hs_bench_stop(bench);
+}
+
+static void nothing_is_said_in_view_0(void)
+{
+	static struct hs_fc fc;
+
+	set_up();
+	other.header.view = 0;
+	other.author = 0;
+	hs_bench_propose(bench, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_NOT_LEADER));
+	hs_bench_commit(bench, 1, 0, &genesis.id);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_VIEW_OLD));
+	hs_make_fc(&bench->config, 0, &genesis.id, &fc);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_FC, .from = 1, .u.fc = &fc });
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PROOF), 0);
+	hs_bench_stop(bench);
+}
+
+static void certificates_of_another_epoch_inside_a_message_count_for_nothing(void)
+{
+	static struct hs_tc tc;
+	static struct hs_fc fc;
+
+	set_up();
+	hs_make_block(&bench->config, &chain[1], 2, NULL, 5, &other);
+	other.justify.epoch = 2;
+	hs_bench_propose(bench, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	UNIT_EQUAL(hs_core_high_qc(bench->core)->view, 0);
+	hs_make_tc(&bench->config, 4, 0, 0, &tc);
+	tc.epoch = 2;
+	hs_make_block(&bench->config, &genesis, 5, &tc, 0, &other);
+	hs_bench_propose(bench, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	UNIT_EQUAL(hs_core_status(bench->core).view, 1);
+	hs_make_fc(&bench->config, 1, &chain[1].id, &fc);
+	fc.c.epoch = 2;
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_FC, .from = 1, .u.fc = &fc });
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	other.header.epoch = 2;
+	step_block(HS_INPUT_PROPOSE, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	step_block(HS_INPUT_INTENT, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	step_block(HS_INPUT_BLOCK, &other);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	hs_bench_stop(bench);
+}
+
+static void a_timeout_of_another_epoch_is_dropped(void)
+{
+	static struct hs_timeout timeout;
+
+	set_up();
+	hs_make_timeout(&bench->config, 2, 1, NULL, NULL, &timeout);
+	timeout.epoch = 2;
+	hs_bench_step(bench, &(struct hs_input){
+				     .kind = HS_INPUT_TIMEOUT, .from = 2, .u.timeout = &timeout });
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EPOCH));
+	hs_bench_stop(bench);
+}
+
+static void step_payload(enum hs_payload verdict)
+{
+	struct hs_input input = { .kind = HS_INPUT_PAYLOAD, .from = HS_REPLICA_NONE };
+
+	input.u.payload.block_id = chain[1].id;
+	input.u.payload.verdict = verdict;
+	hs_bench_step(bench, &input);
+}
+
+static void a_payload_once_ready_stays_ready(void)
+{
+	set_up();
+	hs_bench_propose(bench, &chain[1]);
+	step_payload(HS_PAYLOAD_READY);
+	step_payload(HS_PAYLOAD_INVALID);
+	UNIT_CHECK(!hs_bench_dropped(bench, HS_DROP_PAYLOAD));
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=1"), 1);
+	hs_bench_stop(bench);
+}
+
+static void an_intent_that_contradicts_itself_is_not_recorded(void)
+{
+	set_up();
+	other.id.b[0] ^= 1;
+	hs_bench_intent(bench, &other);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PERSIST_RECORD), 0);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_ROLLED_BACK, .from = 1 });
+	hs_bench_intent(bench, &chain[1]);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PERSIST_RECORD), 0);
+	UNIT_EQUAL(hs_core_deadline_ns(bench->core), UINT64_MAX);
+	hs_bench_stop(bench);
+}
+
+static void verdicts_nobody_asked_for_are_ignored(void)
+{
+	struct hs_input input = { .kind = HS_INPUT_COMMITS_CHECKED, .from = HS_REPLICA_NONE };
+
+	set_up();
+	input.u.checked.view = 1;
+	input.u.checked.block_id = chain[1].id;
+	bitset_add(&input.u.checked.bad, 2);
+	hs_bench_step(bench, &input);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_DROPPED), 0);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_CERTIFICATE_ANSWER,
+						 .from = 1,
+						 .u.author = 9 });
+	UNIT_EQUAL(bench->effects.count, 0);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_inputs", UNIT_TEST(votes_before_the_proposal_are_kept),
 	   UNIT_TEST(an_own_vote_counts_without_coming_back),
 	   UNIT_TEST(a_vote_with_my_name_from_outside_never_counts),
@@ -301,10 +443,17 @@ UNIT_SUITE("hs_inputs", UNIT_TEST(votes_before_the_proposal_are_kept),
 	   UNIT_TEST(a_vote_two_views_old_is_answered_at_once),
 	   UNIT_TEST(late_votes_may_still_make_a_qc_that_raises_the_lock),
 	   UNIT_TEST(a_repeated_commit_of_a_committed_block_gets_our_own),
+	   UNIT_TEST(blocks_no_leader_may_propose_do_not_displace_the_proposal),
 	   UNIT_TEST(proposals_of_a_view_already_left_are_dropped),
 	   UNIT_TEST(two_proposals_of_one_view_are_evidence_with_both_signatures),
 	   UNIT_TEST(two_votes_of_one_view_are_evidence_once),
-	   UNIT_TEST(two_commits_of_one_view_are_evidence),
-	   UNIT_TEST(commit_and_ignorant_timeout_are_evidence_in_either_order),
 	   UNIT_TEST(a_refused_proposal_that_comes_twice_is_no_evidence),
-	   UNIT_TEST(what_an_honest_replica_says_is_no_evidence))
+	   UNIT_TEST(what_an_honest_replica_says_is_no_evidence),
+	   UNIT_TEST(what_comes_long_after_its_view_is_dropped),
+	   UNIT_TEST(authors_that_are_no_members_or_me_are_dropped),
+	   UNIT_TEST(nothing_is_said_in_view_0),
+	   UNIT_TEST(certificates_of_another_epoch_inside_a_message_count_for_nothing),
+	   UNIT_TEST(a_timeout_of_another_epoch_is_dropped),
+	   UNIT_TEST(a_payload_once_ready_stays_ready),
+	   UNIT_TEST(an_intent_that_contradicts_itself_is_not_recorded),
+	   UNIT_TEST(verdicts_nobody_asked_for_are_ignored))

@@ -417,6 +417,24 @@ static void proof_of_rollback_silences_it_for_good(void)
 	hs_bench_stop(bench);
 }
 
+static void blocks_that_come_twice_or_fit_nothing_are_passed_over(void)
+{
+	static struct hs_block blocks[4];
+
+	set_up();
+	hs_copy_block(&blocks[0], &chain[1]);
+	hs_copy_block(&blocks[1], &chain[1]);
+	hs_copy_block(&blocks[2], &chain[2]);
+	blocks[2].header.height = 9; /* the id no longer fits */
+	hs_copy_block(&blocks[3], &chain[2]);
+	boot(blocks, 4);
+	recover();
+	UNIT_CHECK(hs_core_block(bench->core, &chain[2].id) != NULL);
+	UNIT_EQUAL(hs_core_block(bench->core, &chain[2].id)->header.height, 2);
+	UNIT_EQUAL(status().high_qc_view, 1);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_start", UNIT_TEST(nothing_is_said_before_q_minus_1_answers_or_two_delta),
 	   UNIT_TEST(a_vote_that_was_recorded_is_said_again_after_full_validation_only),
 	   UNIT_TEST(no_other_block_is_voted_for_in_a_recorded_view),
@@ -436,4 +454,5 @@ UNIT_SUITE("hs_start", UNIT_TEST(nothing_is_said_before_q_minus_1_answers_or_two
 	   UNIT_TEST(a_record_without_its_committed_block_is_refused),
 	   UNIT_TEST(without_a_record_it_only_observes),
 	   UNIT_TEST(a_record_of_another_epoch_makes_an_observer),
-	   UNIT_TEST(proof_of_rollback_silences_it_for_good))
+	   UNIT_TEST(proof_of_rollback_silences_it_for_good),
+	   UNIT_TEST(blocks_that_come_twice_or_fit_nothing_are_passed_over))

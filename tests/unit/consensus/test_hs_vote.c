@@ -235,6 +235,21 @@ static void a_cut_that_goes_back_is_refused(void)
 	hs_bench_stop(bench);
 }
 
+static void a_proposal_fetched_before_is_judged_all_the_same(void)
+{
+	set_up();
+	hs_bench_propose(bench, &one);
+	two.header.cut.lane[1].seq = 0;
+	hs_make_block_again(&bench->config, &two);
+	hs_bench_block(bench, &two);
+	hs_bench_propose(bench, &two);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_DUPLICATE));
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_CUT));
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "vote view=2"), 0);
+	hs_bench_stop(bench);
+}
+
 static void a_proposal_from_the_future_is_held_until_its_time_is_near(void)
 {
 	set_up();
@@ -434,6 +449,7 @@ UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signatu
 	   UNIT_TEST(a_virtual_justify_must_name_genesis),
 	   UNIT_TEST(an_id_that_is_not_the_headers_hash_is_refused),
 	   UNIT_TEST(a_cut_that_goes_back_is_refused),
+	   UNIT_TEST(a_proposal_fetched_before_is_judged_all_the_same),
 	   UNIT_TEST(a_proposal_from_the_future_is_held_until_its_time_is_near),
 	   UNIT_TEST(a_proposal_waits_for_its_unknown_parent),
 	   UNIT_TEST(a_fetched_block_is_never_voted_for),

@@ -278,6 +278,36 @@ static void a_seq_that_peers_know_is_never_signed_twice(void)
 	fixture_close(&fixture);
 }
 
+/* A disk that lost everything: the first commits it hears of name batches of its own lane. */
+static void a_seq_below_a_commit_is_never_signed_again(void)
+{
+	struct lane_input input = { .kind = LANE_INPUT_COMMITTED };
+	struct fixture_batch batch;
+	struct hs_cut cut = { .lane_count = 4 };
+	uint32_t signs = 0;
+
+	fixture_open(&fixture, 0, 4);
+	fixture_client(&fixture, 1);
+	while (!fixture_find(&fixture, LANE_EFFECT_SIGN))
+		UNIT_REQUIRE(fixture_tick(&fixture, fixture.now_ns + UNITS_NS_PER_S));
+	fixture_client(&fixture, 2);
+	UNIT_REQUIRE(fixture_find(&fixture, LANE_EFFECT_SEND_FRAME));
+	fixture_batch_make(&fixture, 0, 3, 9, NULL, &batch);
+	cut.lane[0] = (struct hs_cut_entry){ .seq = 4, .digest = batch.header.digest };
+	input.u.cut = &cut;
+	fixture_step(&fixture, input);
+	for (uint32_t i = 0; i < 200 && fixture_tick(&fixture, UINT64_MAX - 1); i++) {
+		const struct lane_effect *effect = fixture_find(&fixture, LANE_EFFECT_SIGN);
+
+		signs += effect && effect->ticket > 1;
+	}
+	UNIT_EQUAL(signs, 0);
+	fixture_client(&fixture, 3);
+	UNIT_REQUIRE(fixture_find(&fixture, LANE_EFFECT_REFUSE));
+	UNIT_EQUAL(fixture_find(&fixture, LANE_EFFECT_REFUSE)->u.refuse.reason, ERR_FULL);
+	fixture_close(&fixture);
+}
+
 UNIT_SUITE("lane_own", UNIT_TEST(a_frame_leaves_at_once_with_its_place_in_the_lane),
 	   UNIT_TEST(an_idle_lane_closes_at_the_end_of_the_burst),
 	   UNIT_TEST(a_header_leaves_only_when_signed_and_durable),
@@ -290,4 +320,5 @@ UNIT_SUITE("lane_own", UNIT_TEST(a_frame_leaves_at_once_with_its_place_in_the_la
 	   UNIT_TEST(an_unacknowledged_header_is_sent_again_to_those_who_lack_it),
 	   UNIT_TEST(after_a_restart_an_uncommitted_batch_is_signed_and_announced_again),
 	   UNIT_TEST(a_lane_that_lost_its_batches_waits_until_peers_gave_them_back),
-	   UNIT_TEST(a_seq_that_peers_know_is_never_signed_twice))
+	   UNIT_TEST(a_seq_that_peers_know_is_never_signed_twice),
+	   UNIT_TEST(a_seq_below_a_commit_is_never_signed_again))

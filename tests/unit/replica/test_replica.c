@@ -73,6 +73,18 @@ static void a_resent_frame_is_answered_with_its_receipt_again(void)
 	replica_bench_free(bench);
 }
 
+static void a_receipt_names_only_what_this_frame_brought_into_the_order(void)
+{
+	set_up();
+	submit(1, 2);
+	submit(2, 2);
+	UNIT_REQUIRE(bench->receipt_count == 2);
+	UNIT_EQUAL(bench->receipt[1].first_seq, 2);
+	UNIT_EQUAL(bench->receipt[1].ordered_map[0], 2);
+	UNIT_EQUAL(bench->final_transactions, 3);
+	replica_bench_free(bench);
+}
+
 static void a_frame_on_its_way_is_not_admitted_twice(void)
 {
 	set_up();
@@ -267,6 +279,7 @@ static void more_clients_than_the_limit_are_refused_at_admission(void)
 UNIT_SUITE("replica", UNIT_TEST(a_frame_gets_a_receipt_that_names_its_place),
 	   UNIT_TEST(nothing_is_said_before_it_is_durable),
 	   UNIT_TEST(a_resent_frame_is_answered_with_its_receipt_again),
+	   UNIT_TEST(a_receipt_names_only_what_this_frame_brought_into_the_order),
 	   UNIT_TEST(a_frame_on_its_way_is_not_admitted_twice),
 	   UNIT_TEST(numbers_ahead_are_refused_with_the_limit),
 	   UNIT_TEST(a_closed_lane_window_is_a_refusal),

@@ -244,6 +244,26 @@ static void only_registered_keys_may_write_when_the_policy_says_so(void)
 	UNIT_EQUAL(replica_gate_client(gate, bytes, count, 1, &verified), 0);
 }
 
+static void a_key_not_registered_does_not_get_in_through_a_peer_either(void)
+{
+	static uint8_t frame[LANE_FRAME_BYTES_MAX];
+	struct crypto_public_key keys[1] = { { { 1 } } };
+	struct replica_admission admission = { .key = keys, .key_count = 1 };
+	uint32_t count;
+
+	for (uint32_t is_listed = 0; is_listed < 2; is_listed++) {
+		set_up(&admission);
+		count = frame_bytes(100, &world.validators.chain_id);
+		memcpy(frame, bytes, count);
+		message.kind = WIRE_LANE_FRAME;
+		message.u.lane_frame = (struct lane_frame){ .lane = 2, .seq = 1, .bytes = frame };
+		message.u.lane_frame.byte_count = count;
+		UNIT_EQUAL(hear(2), 0);
+		UNIT_EQUAL(verified.stamp.is_signed_map, is_listed);
+		keys[0] = world.client.public_key;
+	}
+}
+
 static void random_damage_never_passes_a_signed_message(void)
 {
 	struct prng prng;
@@ -278,4 +298,5 @@ UNIT_SUITE("replica_gate", UNIT_TEST(a_signed_vote_passes_and_is_stamped),
 	   UNIT_TEST(a_client_frame_passes_with_its_hash),
 	   UNIT_TEST(client_frames_are_refused_by_name),
 	   UNIT_TEST(only_registered_keys_may_write_when_the_policy_says_so),
+	   UNIT_TEST(a_key_not_registered_does_not_get_in_through_a_peer_either),
 	   UNIT_TEST(random_damage_never_passes_a_signed_message))

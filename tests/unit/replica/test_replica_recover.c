@@ -107,5 +107,150 @@ static void recovery_does_not_end_before_that_block_is_there(void)
 	replica_bench_free(bench);
 }
 
+/* The record a crash left behind is this one; what it holds decides how the replica begins. */
+static struct replica_status restart_with(const struct hs_record *record)
+{
+	struct replica_bench_record *newest =
+		&bench->record[BLOCKLOG_SAFETY][bench->record_count[BLOCKLOG_SAFETY] - 1];
+	static uint8_t bytes[BLOCKLOG_SAFETY_BYTES_MAX];
+	struct replica_status status;
+	int count = wire_encode_record(record, bytes, sizeof(bytes));
+
+	UNIT_REQUIRE(count > 0);
+	free(newest->bytes);
+	newest->bytes = malloc((size_t)count);
+	UNIT_REQUIRE(newest->bytes != NULL);
+	memcpy(newest->bytes, bytes, (size_t)count);
+	newest->byte_count = (uint32_t)count;
+	UNIT_REQUIRE(replica_bench_restart(bench) == 0);
+	replica_status(bench->replica, &status);
+	return status;
+}
+
+static void fresh_record(struct hs_record *ret_record)
+{
+	memset(ret_record, 0, sizeof(*ret_record));
+	ret_record->epoch = bench->world.validators.epoch;
+	ret_record->high_qc.epoch = ret_record->epoch;
+	ret_record->high_qc.block_id = bench->world.genesis_id;
+	ret_record->committed_id = bench->world.genesis_id;
+}
+
+static void an_intent_raises_the_lock_only_if_its_justify_verifies(void)
+{
+	struct crypto_hash id = { { 5 } };
+	struct replica_status status;
+	struct hs_record record;
+
+	for (uint32_t is_bad = 0; is_bad < 2; is_bad++) {
+		bench = replica_bench_new(4, 0);
+		fresh_record(&record);
+		record.intent_view = 3;
+		record.intent_id = (struct crypto_hash){ { 6 } };
+		wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 2, &id, 0, &record.intent_justify);
+		record.intent_justify.signature[1].b[9] ^= (uint8_t)is_bad;
+		status = restart_with(&record);
+		UNIT_EQUAL(status.view.high_qc_view, is_bad ? 0 : 2);
+		UNIT_EQUAL(status.view.last_vote_view, 3);
+		replica_bench_free(bench);
+	}
+}
+
+static void an_entry_certificate_opens_its_view_only_if_it_verifies(void)
+{
+	struct replica_status status;
+	struct hs_record record;
+
+	for (uint32_t is_bad = 0; is_bad < 2; is_bad++) {
+		bench = replica_bench_new(4, 0);
+		fresh_record(&record);
+		record.has_entry_tc = true;
+		wire_world_tc(&bench->world, 5, 0, &record.entry_tc);
+		record.entry_tc.signature[1].b[9] ^= (uint8_t)is_bad;
+		status = restart_with(&record);
+		UNIT_EQUAL(status.view.view, is_bad ? 1 : 6);
+		replica_bench_free(bench);
+	}
+}
+
+static void a_record_whose_lock_does_not_verify_makes_an_observer(void)
+{
+	struct crypto_hash id = { { 5 } };
+	struct replica_status status;
+	struct hs_record record;
+
+	for (uint32_t is_bad = 0; is_bad < 2; is_bad++) {
+		bench = replica_bench_new(4, 0);
+		fresh_record(&record);
+		wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 2, &id, 0, &record.high_qc);
+		record.high_qc.signature[1].b[9] ^= (uint8_t)is_bad;
+		status = restart_with(&record);
+		UNIT_EQUAL(status.view.is_observer, is_bad == 1);
+		UNIT_EQUAL(status.view.high_qc_view, is_bad ? 0 : 2);
+		replica_bench_free(bench);
+	}
+}
+
+/* The last MARK was lost in a crash, so its block is delivered again: from the lane log. */
+static void recover_without_last_mark(void)
+{
+	uint32_t mark;
+	uint32_t block;
+	uint64_t position;
+
+	last_marked(&mark, &block);
+	while (bench->record_count[BLOCKLOG_BLOCK] > mark)
+		free(bench->record[BLOCKLOG_BLOCK][--bench->record_count[BLOCKLOG_BLOCK]].bytes);
+	UNIT_REQUIRE(replica_init(bench->memory, replica_footprint(&bench->config), bench->buffers,
+				  replica_buffer_bytes(&bench->config), &bench->config,
+				  &bench->replica) == 0);
+	for (uint32_t log = BLOCKLOG_LANE; log <= BLOCKLOG_BLOCK; log++)
+		for (uint32_t i = 0; i < bench->record_count[log]; i++)
+			UNIT_REQUIRE(replica_recover_record(bench->replica, (enum blocklog_log)log,
+							    bench->record[log][i].kind, i,
+							    bench->record[log][i].bytes,
+							    bench->record[log][i].byte_count) == 0);
+	while (replica_recover_wants(bench->replica, &position))
+		UNIT_REQUIRE(replica_recover_batch(
+				     bench->replica, bench->record[BLOCKLOG_LANE][position].bytes,
+				     bench->record[BLOCKLOG_LANE][position].byte_count) == 0);
+	const struct replica_bench_record *safety =
+		&bench->record[BLOCKLOG_SAFETY][bench->record_count[BLOCKLOG_SAFETY] - 1];
+
+	UNIT_REQUIRE(replica_recover_safety(bench->replica, bench->gate, safety->bytes,
+					    safety->byte_count) == 0);
+}
+
+static void a_batch_read_back_for_delivery_must_be_the_one_the_cut_names(void)
+{
+	struct replica_input start = { .kind = REPLICA_INPUT_START };
+
+	for (uint32_t is_wrong = 0; is_wrong < 2; is_wrong++) {
+		struct replica_bench_record *lane;
+		struct replica_bench_record kept;
+
+		bench = replica_bench_new(1, 0);
+		lane = bench->record[BLOCKLOG_LANE];
+		submit(1);
+		submit(2);
+		UNIT_REQUIRE(bench->record_count[BLOCKLOG_LANE] == 2);
+		recover_without_last_mark();
+		bench->final_transactions = 0;
+		kept = lane[1];
+		if (is_wrong)
+			lane[1] = lane[0];
+		replica_bench_step(bench, &start);
+		replica_bench_wait(bench, 50 * UNITS_NS_PER_MS);
+		UNIT_EQUAL(bench->alarm[REPLICA_ALARM_STORE_FAILED], is_wrong);
+		UNIT_EQUAL(bench->final_transactions, is_wrong ? 0 : 1);
+		lane[1] = kept;
+		replica_bench_free(bench);
+	}
+}
+
 UNIT_SUITE("replica_recover", UNIT_TEST(a_block_marked_long_after_it_was_stored_is_found_again),
-	   UNIT_TEST(recovery_does_not_end_before_that_block_is_there))
+	   UNIT_TEST(recovery_does_not_end_before_that_block_is_there),
+	   UNIT_TEST(a_batch_read_back_for_delivery_must_be_the_one_the_cut_names),
+	   UNIT_TEST(an_intent_raises_the_lock_only_if_its_justify_verifies),
+	   UNIT_TEST(an_entry_certificate_opens_its_view_only_if_it_verifies),
+	   UNIT_TEST(a_record_whose_lock_does_not_verify_makes_an_observer))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "storage/blocklog_format.h"
 #include "tests/lib/unit_main.h"
 #include "tests/unit/storage/dev_conformance.h"
 
@@ -235,6 +236,30 @@ static void offline_it_finds_the_end_and_the_safety_record_itself(void)
 	beside_end(&b);
 }
 
+/* A power cut between the sectors of the last group: its records are whole, its PAD is not. */
+static void offline_a_torn_pad_is_the_end_and_no_damage(void)
+{
+	struct beside b;
+	struct blocklog_view view;
+	uint64_t position = 0;
+	uint64_t next = 0;
+	uint64_t end, torn;
+	int code;
+
+	beside_start(&b);
+	for (uint64_t i = 0; i < 5; i++)
+		append(&b, BLOCKLOG_LANE);
+	flip(&b, b.position[4] + blocklog_span(record_bytes(4)) + 1);
+	UNIT_EQUAL(blocklog_reader_tail(b.reader, BLOCKLOG_LANE, &end, &torn), 0);
+	UNIT_CHECK(torn > 0);
+	while ((code = blocklog_reader_next(b.reader, BLOCKLOG_LANE, &position, end, &view)) == 1)
+		check_view(&b, &view, next++);
+	UNIT_EQUAL(code, 0);
+	UNIT_EQUAL(next, 5);
+	UNIT_EQUAL(blocklog_reader_next(b.reader, BLOCKLOG_LANE, &position, end, &view), 0);
+	beside_end(&b);
+}
+
 static void a_directory_without_a_store_is_refused_with_a_reason(void)
 {
 	char directory[CONFORMANCE_PATH_BYTES];
@@ -263,4 +288,5 @@ UNIT_SUITE("blocklog_reader", UNIT_TEST(it_follows_a_writer_record_by_record),
 	   UNIT_TEST(it_reads_single_records_between_others),
 	   UNIT_TEST(damage_is_reported_at_its_place_and_never_handed_out),
 	   UNIT_TEST(offline_it_finds_the_end_and_the_safety_record_itself),
+	   UNIT_TEST(offline_a_torn_pad_is_the_end_and_no_damage),
 	   UNIT_TEST(a_directory_without_a_store_is_refused_with_a_reason))

@@ -151,6 +151,25 @@ static void a_log_refuses_to_grow_beyond_its_segments(void)
 	fixture_end(&f);
 }
 
+static void a_full_log_has_used_all_its_segments_and_no_more(void)
+{
+	struct fixture f;
+	const struct blocklog_line *line;
+	uint64_t end;
+
+	fixture_prepare(&f, 1);
+	f.config.segments_max = 3;
+	UNIT_EQUAL(fixture_format(&f), 0);
+	UNIT_EQUAL(fixture_open(&f), 0);
+	while (fixture_append(&f, BLOCKLOG_LANE) == 0)
+		fixture_settle(&f);
+	line = blocklog_line_of(f.store, BLOCKLOG_LANE);
+	end = blocklog_store_durable_end(f.store, BLOCKLOG_LANE);
+	UNIT_EQUAL(line->segment_end - line->segment_first, 3);
+	UNIT_CHECK(end > 2 * FIXTURE_SEGMENT_BYTES && end <= 3 * FIXTURE_SEGMENT_BYTES);
+	fixture_end(&f);
+}
+
 /* ---- borrowed bytes ---- */
 
 struct loan {
@@ -278,6 +297,7 @@ UNIT_SUITE("blocklog_store_append",
 	   UNIT_TEST(append_says_full_when_nothing_turns_and_takes_more_after_turns),
 	   UNIT_TEST(the_tickets_of_one_group_are_bounded), UNIT_TEST(safety_tickets_are_bounded),
 	   UNIT_TEST(a_log_refuses_to_grow_beyond_its_segments),
+	   UNIT_TEST(a_full_log_has_used_all_its_segments_and_no_more),
 	   UNIT_TEST(borrowed_bytes_of_any_size_are_written_in_place_on_their_page),
 	   UNIT_TEST(many_borrowed_records_need_several_groups_and_all_arrive),
 	   UNIT_TEST(a_misaligned_loan_and_a_reserved_kind_are_our_own_fault))

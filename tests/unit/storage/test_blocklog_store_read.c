@@ -110,6 +110,34 @@ static void a_damaged_record_is_corrupt_and_none_of_it_is_handed_out(void)
 	fixture_end(&f);
 }
 
+/* A write that went astray: whole, sealed with the store's own key, and of another place. */
+static void a_record_of_another_place_is_never_handed_out(void)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t page[BLOCKLOG_PAGE_BYTES];
+	struct fixture f;
+	uint8_t buffer[FIXTURE_RECORD_MAX];
+
+	fixture_start(&f, 1);
+	fixture_fill(&f, BLOCKLOG_LANE, 5);
+	UNIT_REQUIRE(f.position[1] % BLOCKLOG_PAGE_BYTES == 0 &&
+		     f.position[3] % BLOCKLOG_PAGE_BYTES == 0);
+	UNIT_EQUAL(blocklog_sync_read(f.store, BLOCKLOG_AREA_LANE, 0, f.position[1], page,
+				      sizeof(page)),
+		   0);
+	UNIT_EQUAL(blocklog_sync_write(f.store, BLOCKLOG_AREA_LANE, 0, f.position[3], page,
+				       sizeof(page)),
+		   0);
+	memset(buffer, 0x77, sizeof(buffer));
+	UNIT_EQUAL(blocklog_store_read(f.store, BLOCKLOG_LANE, f.position[3], buffer,
+				       sizeof(buffer), 1),
+		   0);
+	fixture_settle(&f);
+	UNIT_EQUAL(f.read.code, ERR_CORRUPT);
+	UNIT_EQUAL(f.read.count, 0);
+	UNIT_EQUAL(buffer[0], 0x77);
+	fixture_end(&f);
+}
+
 static void a_place_that_is_no_record_gives_no_record(void)
 {
 	struct fixture f;
@@ -216,6 +244,7 @@ UNIT_SUITE("blocklog_store_read", UNIT_TEST(every_record_is_read_back_by_its_pos
 	   UNIT_TEST(a_record_too_large_for_one_read_needs_two),
 	   UNIT_TEST(what_is_not_durable_yet_is_not_found),
 	   UNIT_TEST(a_damaged_record_is_corrupt_and_none_of_it_is_handed_out),
+	   UNIT_TEST(a_record_of_another_place_is_never_handed_out),
 	   UNIT_TEST(a_place_that_is_no_record_gives_no_record),
 	   UNIT_TEST(a_read_error_is_reported_and_the_next_read_works),
 	   UNIT_TEST(a_buffer_too_small_is_told_and_not_overrun),

@@ -110,6 +110,32 @@ static void digest_does_not_cover_the_signature(void)
 	UNIT_CHECK(!crypto_hash_equal(&digest, &header.digest));
 }
 
+static void digest_covers_every_other_field_and_the_chain(void)
+{
+	struct crypto_hash some = { { 3 } };
+	struct crypto_hash other_chain = { { 9 } };
+	struct lane_header header;
+	struct crypto_hash digest[8];
+
+	wire_world_init(&world, 4);
+	wire_world_batch(&world, 1, 2, &some, &some, 4, &header);
+	for (uint32_t i = 0; i < 8; i++) {
+		struct lane_header changed = header;
+
+		changed.lane += i == 1;
+		changed.seq += i == 2;
+		changed.prev_digest.b[31] ^= i == 3;
+		changed.frames_root.b[31] ^= i == 4;
+		changed.frame_count += i == 5;
+		changed.frame_bytes += i == 6;
+		digest[i] = wire_batch_digest(i == 7 ? &other_chain : &world.validators.chain_id,
+					      &changed);
+		for (uint32_t k = 0; k < i; k++)
+			UNIT_CHECK(!crypto_hash_equal(&digest[i], &digest[k]));
+	}
+	UNIT_CHECK(crypto_hash_equal(&digest[0], &header.digest));
+}
+
 static void impossible_headers_are_refused(void)
 {
 	struct crypto_hash root = { { 3 } };
@@ -137,4 +163,5 @@ static void impossible_headers_are_refused(void)
 UNIT_SUITE("wire_batch", UNIT_TEST(every_path_of_every_size_verifies),
 	   UNIT_TEST(largest_batch_has_the_longest_path), UNIT_TEST(path_proves_one_place_only),
 	   UNIT_TEST(batch_header_comes_back_whole), UNIT_TEST(digest_does_not_cover_the_signature),
+	   UNIT_TEST(digest_covers_every_other_field_and_the_chain),
 	   UNIT_TEST(impossible_headers_are_refused))

@@ -91,6 +91,36 @@ static void fewer_than_a_quorum_never_verify(void)
 	UNIT_CHECK(!wire_verify_qc(verifier, &qc));
 }
 
+static void a_signer_that_does_not_exist_makes_no_quorum(void)
+{
+	struct crypto_hash id = some_id(1);
+	struct hs_qc qc;
+	struct hs_tc tc;
+
+	verifier_make(4, 64);
+	wire_world_qc(&world, HS_MESSAGE_VOTE, 3, &id, 0, &qc);
+	bitset_remove(&qc.signers, 2);
+	bitset_add(&qc.signers, 4); /* q signatures, q bits, and one bit is nobody's */
+	UNIT_CHECK(!wire_verify_qc(verifier, &qc));
+	wire_world_tc(&world, 5, 3, &tc);
+	bitset_remove(&tc.signers, 2);
+	bitset_add(&tc.signers, HS_REPLICAS_MAX);
+	UNIT_CHECK(!wire_verify_tc(verifier, &tc));
+}
+
+static void a_tc_reports_no_certificate_of_its_own_view_or_above(void)
+{
+	struct hs_tc tc;
+
+	verifier_make(4, 64);
+	wire_world_tc(&world, 5, 4, &tc);
+	UNIT_CHECK(wire_verify_tc(verifier, &tc));
+	wire_world_tc(&world, 5, 5, &tc);
+	UNIT_CHECK(!wire_verify_tc(verifier, &tc));
+	wire_world_tc(&world, 5, 6, &tc);
+	UNIT_CHECK(!wire_verify_tc(verifier, &tc));
+}
+
 static void virtual_certificate_names_genesis_only(void)
 {
 	struct hs_qc qc = { .epoch = 1 };
@@ -181,6 +211,74 @@ static void block_is_checked_against_its_justify(void)
 	UNIT_CHECK(wire_verify_block(verifier, &block));
 	block.tc.signature[0].b[0] ^= 1;
 	UNIT_CHECK(!wire_verify_block(verifier, &block));
+}
+
+static void make_timeout(struct hs_timeout *ret_timeout)
+{
+	struct crypto_hash id = some_id(1);
+
+	memset(ret_timeout, 0, sizeof(*ret_timeout));
+	ret_timeout->author = 2;
+	ret_timeout->epoch = 1;
+	ret_timeout->view = 6;
+	ret_timeout->qc_view = 3;
+	wire_world_sign(&world, HS_MESSAGE_TIMEOUT, 2, 6, NULL, 3, &ret_timeout->signature);
+	wire_world_qc(&world, HS_MESSAGE_VOTE, 3, &id, 0, &ret_timeout->qc);
+	ret_timeout->entry.kind = HS_ENTRY_TC;
+	wire_world_tc(&world, 5, 3, &ret_timeout->entry.tc);
+}
+
+static void a_timeout_is_checked_with_all_that_stands_beside_it(void)
+{
+	static struct wire_message m;
+	struct hs_timeout *timeout = &m.u.core.u.timeout;
+	struct crypto_hash id = some_id(1);
+
+	verifier_make(4, 64);
+	memset(&m, 0, sizeof(m));
+	m.kind = WIRE_TIMEOUT;
+	make_timeout(timeout);
+	UNIT_EQUAL(wire_verify_message(verifier, &m), 0);
+	timeout->qc_view = 2;
+	UNIT_CHECK(wire_verify_message(verifier, &m) == ERR_SIGNATURE);
+	make_timeout(timeout);
+	timeout->qc.signature[1].b[7] ^= 1;
+	UNIT_CHECK(wire_verify_message(verifier, &m) == ERR_SIGNATURE);
+	make_timeout(timeout);
+	timeout->entry.tc.signature[1].b[7] ^= 1;
+	UNIT_CHECK(wire_verify_message(verifier, &m) == ERR_SIGNATURE);
+	make_timeout(timeout);
+	timeout->entry.kind = HS_ENTRY_QC;
+	wire_world_qc(&world, HS_MESSAGE_VOTE, 5, &id, 0, &timeout->entry.qc);
+	UNIT_EQUAL(wire_verify_message(verifier, &m), 0);
+	timeout->entry.qc.signature[1].b[7] ^= 1;
+	UNIT_CHECK(wire_verify_message(verifier, &m) == ERR_SIGNATURE);
+}
+
+static void an_answer_of_certificates_is_checked_whole(void)
+{
+	static struct wire_message m;
+	struct wire_certificates *answer = &m.u.certificates;
+	struct crypto_hash id = some_id(1);
+	struct crypto_signature *checked[3];
+
+	verifier_make(4, 64);
+	memset(&m, 0, sizeof(m));
+	m.kind = WIRE_CERTIFICATES;
+	wire_world_qc(&world, HS_MESSAGE_VOTE, 3, &id, 0, &answer->high_qc);
+	answer->entry.kind = HS_ENTRY_TC;
+	wire_world_tc(&world, 5, 3, &answer->entry.tc);
+	answer->has_fc = true;
+	wire_world_qc(&world, HS_MESSAGE_COMMIT, 2, &id, 0, &answer->fc.c);
+	checked[0] = &answer->high_qc.signature[1];
+	checked[1] = &answer->entry.tc.signature[1];
+	checked[2] = &answer->fc.c.signature[1];
+	UNIT_EQUAL(wire_verify_message(verifier, &m), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		checked[i]->b[7] ^= 1;
+		UNIT_CHECK(wire_verify_message(verifier, &m) == ERR_SIGNATURE);
+		checked[i]->b[7] ^= 1;
+	}
 }
 
 static void repair_frames_are_checked_by_their_paths(void)
@@ -293,6 +391,39 @@ static void evidence_must_contradict(void)
 	UNIT_CHECK(!wire_verify_evidence(verifier, &evidence));
 }
 
+static void evidence_needs_both_signatures(void)
+{
+	struct wire_evidence core = {
+		.core = { .kind = HS_EVIDENCE_TWO_VOTES, .author = 2, .epoch = 1 }
+	};
+	struct wire_evidence lane = { .is_lane = true };
+	struct hs_statement *said[2] = { &core.core.first, &core.core.second };
+	struct crypto_hash root = some_id(3);
+
+	verifier_make(4, 64);
+	for (uint32_t i = 0; i < 2; i++) {
+		*said[i] = (struct hs_statement){ .kind = HS_MESSAGE_VOTE,
+						  .view = 5,
+						  .block_id = some_id((uint8_t)(1 + i)) };
+		wire_world_sign(&world, HS_MESSAGE_VOTE, 2, 5, &said[i]->block_id, 0,
+				&said[i]->signature);
+	}
+	UNIT_CHECK(wire_verify_evidence(verifier, &core));
+	for (uint32_t i = 0; i < 2; i++) {
+		said[i]->signature.b[3] ^= 1;
+		UNIT_CHECK(!wire_verify_evidence(verifier, &core));
+		said[i]->signature.b[3] ^= 1;
+	}
+	wire_world_batch(&world, 1, 1, NULL, &root, 4, &lane.lane.first);
+	wire_world_batch(&world, 1, 1, NULL, &root, 5, &lane.lane.second);
+	UNIT_CHECK(wire_verify_evidence(verifier, &lane));
+	lane.lane.second.signature.b[3] ^= 1;
+	UNIT_CHECK(!wire_verify_evidence(verifier, &lane));
+	lane.lane.second.signature.b[3] ^= 1;
+	lane.lane.first.signature.b[3] ^= 1;
+	UNIT_CHECK(!wire_verify_evidence(verifier, &lane));
+}
+
 static void two_batches_at_one_place_are_evidence(void)
 {
 	struct wire_evidence evidence = { .is_lane = true };
@@ -311,13 +442,18 @@ static void two_batches_at_one_place_are_evidence(void)
 UNIT_SUITE("wire_verify", UNIT_TEST(wrong_configurations_are_refused),
 	   UNIT_TEST(good_certificates_verify_and_bad_ones_do_not),
 	   UNIT_TEST(fewer_than_a_quorum_never_verify),
+	   UNIT_TEST(a_signer_that_does_not_exist_makes_no_quorum),
+	   UNIT_TEST(a_tc_reports_no_certificate_of_its_own_view_or_above),
 	   UNIT_TEST(virtual_certificate_names_genesis_only),
 	   UNIT_TEST(votes_seen_make_their_certificate_cheap),
 	   UNIT_TEST(cache_never_covers_for_another_author),
 	   UNIT_TEST(smallest_cache_still_gives_right_answers),
 	   UNIT_TEST(block_is_checked_against_its_justify),
+	   UNIT_TEST(a_timeout_is_checked_with_all_that_stands_beside_it),
+	   UNIT_TEST(an_answer_of_certificates_is_checked_whole),
 	   UNIT_TEST(repair_frames_are_checked_by_their_paths),
 	   UNIT_TEST(frames_of_a_checked_root_cost_hashes_only),
 	   UNIT_TEST(every_bit_of_a_frame_is_signed),
 	   UNIT_TEST(client_key_outside_the_prime_subgroup_is_refused),
-	   UNIT_TEST(evidence_must_contradict), UNIT_TEST(two_batches_at_one_place_are_evidence))
+	   UNIT_TEST(evidence_must_contradict), UNIT_TEST(evidence_needs_both_signatures),
+	   UNIT_TEST(two_batches_at_one_place_are_evidence))
