@@ -12,8 +12,8 @@ then the integration scripts, and ends with one line:
 
     N passed, N failed, N skipped
 
-  --suite NAME   only this suite: unit, golden, sim, fuzz, house or integration;
-                 may be given several times
+  --suite NAME   only this suite: unit, golden, sim, conform, twins, explore,
+                 fuzz, house or integration; may be given several times
   --list         name the tests, run none
   --json FILE    write the results to FILE as well
   --help         this text
@@ -38,7 +38,9 @@ while [ $# -gt 0 ]; do
 	--suite)
 		[ $# -ge 2 ] || fail_usage "--suite needs a name"
 		case $2 in
-		unit | golden | sim | fuzz | house | integration) suites+=("$2") ;;
+		unit | golden | sim | conform | twins | explore | fuzz | house | integration)
+			suites+=("$2")
+			;;
 		*) fail_usage "no suite is named '$2'" ;;
 		esac
 		shift
@@ -98,7 +100,7 @@ wants() {
 
 wants_meson() {
 	local suite
-	for suite in unit golden sim fuzz house; do
+	for suite in unit golden sim conform twins explore fuzz house; do
 		wants "$suite" && return 0
 	done
 	return 1
