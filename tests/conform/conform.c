@@ -338,6 +338,8 @@ static void on_keep(uint64_t r, uint64_t id)
 	*fact(KEEPS, r, id, 0) = 1;
 	*fact(KNOWS_BLOCK, mind(r), id, 0) = 1;
 	*fact(ENTERED, mind(r), b->view, 0) = 1; /* it lies there with what justifies it */
+	if (b->jview + 1 < b->view)
+		*fact(KNOWS_TC, mind(r), b->view - 1, 0) = 1;
 	if (b->jview > 0)
 		learn_qc(r, b->jview, b->parent);
 }
