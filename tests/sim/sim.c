@@ -1,4 +1,4 @@
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_adversary.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,6 +8,8 @@
 
 #include "base/ensure.h"
 #include "base/units.h"
+#include "tests/sim/sim_hash.h"
+#include "tests/sim/sim_options.h"
 
 enum {
 	EVENTS_AT_ONCE_MAX = 200000, /* with no time passing: something spins */
@@ -20,18 +22,6 @@ void sim_trace(struct sim *sim, uint64_t value)
 {
 	sim->trace = (sim->trace ^ value) * UINT64_C(0xff51afd7ed558ccd);
 	sim->trace ^= sim->trace >> 32;
-}
-
-void sim_trace_bytes(struct sim *sim, const void *bytes, size_t count)
-{
-	const uint8_t *at = bytes;
-	uint64_t word = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		word = word << 8 | at[i];
-		if (i % 8 == 7 || i + 1 == count)
-			sim_trace(sim, word);
-	}
 }
 
 void sim_say(const struct sim *sim, const char *format, ...)
@@ -47,126 +37,46 @@ void sim_say(const struct sim *sim, const char *format, ...)
 	printf("\n");
 }
 
+static void (*fail_hook)(const struct sim_options *options, const char *reason);
+
+void sim_on_fail(void (*hook)(const struct sim_options *options, const char *reason))
+{
+	fail_hook = hook;
+}
+
 _Noreturn void sim_fail(const struct sim *sim, const char *format, ...)
 {
 	const struct sim_options *options = &sim->options;
+	char reason[512];
 	va_list arguments;
 
-	fflush(stdout);
-	fprintf(stderr, "FAILED seed %" PRIu64 " at %.6f s, event %" PRIu64 ": ", options->seed,
-		(double)sim->clock.now_ns / 1e9, sim->events);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "\nreplay: quorate-sim --seed %" PRIu64, options->seed);
-	if (options->n > 0)
-		fprintf(stderr, " --n %u", options->n);
-	if (options->blocks > 0)
-		fprintf(stderr, " --blocks %u", options->blocks);
-	fprintf(stderr, "%s%s%s --verbose\n", options->is_calm ? " --calm" : "",
-		options->is_lag ? " --lag" : "", options->is_lying_disk ? " --lying-disk" : "");
+	fflush(stdout);
+	fprintf(stderr,
+		"FAILED seed %" PRIu64 " at %.6f s, event %" PRIu64 ": %s\nreplay: ", options->seed,
+		(double)sim->clock.now_ns / 1e9, sim->events, reason);
+	sim_options_print(stderr, options);
+	fprintf(stderr, " --verbose\n");
+	if (fail_hook)
+		fail_hook(options, reason);
 	exit(1);
 }
 
-/* ---- chaos ---- */
-
-static void plan(struct sim *sim, enum sim_event_kind kind, uint64_t every_ns)
+_Noreturn void sim_fork(const struct sim *sim, const char *format, ...)
 {
-	struct sim_event event = { .kind = kind };
+	char text[256];
+	va_list arguments;
 
-	if (every_ns > 0)
-		sim_clock_add(&sim->clock, every_ns / 2 + prng_below(&sim->prng, every_ns), &event);
-}
-
-static void plan_start(struct sim *sim, const struct sim_node *node, uint64_t after_ns)
-{
-	struct sim_event event = {
-		.kind = SIM_EVENT_START,
-		.node = node->id,
-		.incarnation = node->incarnation,
-	};
-
-	sim_clock_add(&sim->clock, after_ns, &event);
-}
-
-static void crash_one(struct sim *sim, struct sim_node *node)
-{
-	bool is_power_cut = prng_chance(&sim->prng, sim->knobs.power_cut_ppm);
-	uint64_t down_ns = 1 + prng_below(&sim->prng, 2 * sim->knobs.down_ns);
-
-	if (!node->is_up)
-		return;
-	sim->crashes++;
-	sim_node_stop(sim, node, is_power_cut);
-	plan_start(sim, node, down_ns);
-}
-
-static void on_crash(struct sim *sim)
-{
-	if (!sim->is_chaos)
-		return;
-	if (prng_chance(&sim->prng, sim->knobs.all_down_ppm)) {
-		for (uint32_t i = 0; i < sim->knobs.n; i++)
-			crash_one(sim, &sim->nodes[i]);
-	} else {
-		crash_one(sim, &sim->nodes[prng_below(&sim->prng, sim->knobs.n)]);
-	}
-	plan(sim, SIM_EVENT_CRASH, sim->knobs.crash_every_ns);
-}
-
-static void meet_again(struct sim *sim)
-{
-	struct sim_event event = { .kind = SIM_EVENT_PEER_UP };
-
-	for (uint32_t i = 0; i < sim->knobs.n; i++)
-		for (uint32_t k = 0; k < sim->knobs.n; k++) {
-			if (i == k || !sim->nodes[i].is_up || !sim->nodes[k].is_up)
-				continue;
-			event.node = i;
-			event.from = k;
-			event.incarnation = sim->nodes[i].incarnation;
-			sim_clock_add(&sim->clock, 2 * sim->knobs.delay_min_ns, &event);
-		}
-}
-
-static void on_partition(struct sim *sim, bool is_mend)
-{
-	if (!sim->is_chaos)
-		return;
-	if (is_mend) {
-		sim_say(sim, "mend");
-		memset(sim->side, 0, sizeof(sim->side));
-		sim->is_partitioned = false;
-		meet_again(sim);
-		plan(sim, SIM_EVENT_PARTITION, sim->knobs.partition_every_ns);
-	} else {
-		sim_say(sim, "partition");
-		sim_net_partition(sim);
-		plan(sim, SIM_EVENT_MEND, sim->knobs.partition_ns);
-	}
-}
-
-static void heal(struct sim *sim)
-{
-	uint32_t broken = 0;
-
-	sim_say(sim, "heal");
-	sim_swarm_heal(sim);
-	for (uint32_t i = 0; i < sim->knobs.n; i++) {
-		struct sim_node *node = &sim->nodes[i];
-
-		if (broken < sim->knobs.broken_max && prng_chance(&sim->prng, 300000)) {
-			broken++;
-			node->is_broken = true;
-			if (node->is_up)
-				sim_node_stop(sim, node, true);
-			node->incarnation++;
-		} else if (!node->is_up) {
-			node->incarnation++;
-			plan_start(sim, node, 1);
-		}
-	}
-	meet_again(sim);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (!sim->options.is_too_many_twins)
+		sim_fail(sim, "FORK: %s", text);
+	printf("fork reported, as it must be: seed %" PRIu64 ", %.6f s: %s\n", sim->options.seed,
+	       (double)sim->clock.now_ns / 1e9, text);
+	exit(0);
 }
 
 /* ---- the loop ---- */
@@ -176,6 +86,7 @@ static void release(struct sim_event *event)
 	switch (event->kind) {
 	case SIM_EVENT_PACKET:
 	case SIM_EVENT_SUBMIT:
+	case SIM_EVENT_HELD:
 		sim_packet_drop(event->pointer);
 		break;
 	case SIM_EVENT_SIGNED:
@@ -194,25 +105,25 @@ static void trace_event(struct sim *sim, const struct sim_event *event)
 	if (event->kind == SIM_EVENT_PACKET || event->kind == SIM_EVENT_SUBMIT) {
 		const struct sim_packet *packet = event->pointer;
 
-		sim_trace_bytes(sim, packet->bytes, packet->count);
+		sim_trace(sim, packet->hash);
 	}
 }
 
-static void handle(struct sim *sim, struct sim_event *event)
+/* Returns false when the event was put off, with what it carries. */
+static bool handle(struct sim *sim, struct sim_event *event)
 {
 	struct sim_node *node = &sim->nodes[event->node];
 
 	switch (event->kind) {
 	case SIM_EVENT_START:
-		if (!node->is_up && !node->is_broken && node->incarnation == event->incarnation)
+		if (!node->is_up && !node->is_refused && node->broken != SIM_BROKEN_DOWN &&
+		    node->incarnation == event->incarnation) {
 			sim_node_start(sim, node);
+			sim_chaos_reap(sim, node);
+		}
 		break;
-	case SIM_EVENT_CRASH:
-		on_crash(sim);
-		break;
-	case SIM_EVENT_PARTITION:
-	case SIM_EVENT_MEND:
-		on_partition(sim, event->kind == SIM_EVENT_MEND);
+	case SIM_EVENT_ATLAS:
+		sim_atlas_event(sim, event);
 		break;
 	case SIM_EVENT_CLIENT:
 		sim_workload_client(sim, (uint32_t)event->argument);
@@ -221,35 +132,52 @@ static void handle(struct sim *sim, struct sim_event *event)
 		sim_workload_resend(sim, (uint32_t)event->argument,
 				    (uint32_t)(event->argument >> 32));
 		break;
+	case SIM_EVENT_CRASH:
+	case SIM_EVENT_PARTITION:
+	case SIM_EVENT_MEND:
+	case SIM_EVENT_FLAP:
+	case SIM_EVENT_DEAF:
+	case SIM_EVENT_HEAR:
+	case SIM_EVENT_CLOG:
+	case SIM_EVENT_REPLAY:
+	case SIM_EVENT_PAUSE:
+	case SIM_EVENT_JUMP:
+		sim_chaos_event(sim, event);
+		break;
+	case SIM_EVENT_ADVERSARY:
+	case SIM_EVENT_HELD:
+		sim_adversary_event(sim, event);
+		break;
 	default:
-		if (node->is_up && node->incarnation == event->incarnation)
-			sim_node_event(sim, node, event);
+		if (!node->is_up || node->incarnation != event->incarnation)
+			break;
+		if (sim_chaos_delays(sim, event))
+			return false;
+		sim_node_event(sim, node, event);
+		sim_chaos_reap(sim, node);
 		break;
 	}
+	return true;
+}
+
+bool sim_is_sound(const struct sim *sim, const struct sim_node *node)
+{
+	return !node->is_broken && !node->is_frail && !sim_adversary_has(sim, node->id);
 }
 
 static bool is_caught_up(const struct sim *sim, uint64_t height)
 {
 	for (uint32_t i = 0; i < sim->knobs.n; i++)
-		if (!sim->nodes[i].is_broken &&
+		if (sim_is_sound(sim, &sim->nodes[i]) &&
 		    (!sim->nodes[i].is_up || sim->nodes[i].delivered_height < height))
 			return false;
 	return true;
 }
 
-static void start(struct sim *sim)
+void sim_report(const struct sim *sim)
 {
-	for (uint32_t i = 0; i < sim->knobs.n; i++)
-		if (!sim->options.is_lag || i + 1 < sim->knobs.n)
-			plan_start(sim, &sim->nodes[i], prng_below(&sim->prng, UNITS_NS_PER_MS));
-	plan(sim, SIM_EVENT_CRASH, sim->knobs.crash_every_ns);
-	plan(sim, SIM_EVENT_PARTITION, sim->knobs.partition_every_ns);
-	sim->is_chaos = true;
-}
-
-static void report_stuck(const struct sim *sim)
-{
-	for (uint32_t i = 0; i < sim->knobs.n; i++) {
+	sim_adversary_print(sim);
+	for (uint32_t i = 0; i < sim->slots; i++) {
 		const struct sim_node *node = &sim->nodes[i];
 		struct replica_status status;
 
@@ -259,10 +187,11 @@ static void report_stuck(const struct sim *sim)
 		}
 		replica_status(node->replica, &status);
 		fprintf(stderr,
-			"replica %u: view %" PRIu64 ", high QC %" PRIu64 ", vote %" PRIu64
+			"replica %u%s: view %" PRIu64 ", high QC %" PRIu64 ", vote %" PRIu64
 			", timeout %" PRIu64 ", committed %" PRIu64 ", delivered %" PRIu64
 			", buffers %u/%u, own lane %" PRIu64 "%s, stored",
-			i, status.view.view, status.view.high_qc_view, status.view.last_vote_view,
+			i, node->is_broken ? " (broken)" : "", status.view.view,
+			status.view.high_qc_view, status.view.last_vote_view,
 			status.view.last_timeout_view, status.view.committed_height,
 			status.delivered_height, status.lanes.buffers_used, status.lanes.buffers,
 			status.lanes.own_seq, status.view.is_observer ? ", observer" : "");
@@ -278,9 +207,27 @@ static void report_stuck(const struct sim *sim)
 				sim->clients[i].outstanding);
 }
 
-static void run(struct sim *sim)
+static bool is_over(const struct sim *sim, uint64_t healed_height)
+{
+	return !sim->is_chaos && sim_workload_is_done(sim) && sim_check_is_settled(sim) &&
+	       sim_check_fresh_height(sim) > 0 && is_caught_up(sim, healed_height + 2);
+}
+
+static void step(struct sim *sim)
 {
 	struct sim_event event;
+
+	ensure(sim_clock_pop(&sim->clock, &event));
+	sim->events++;
+	trace_event(sim, &event);
+	if (handle(sim, &event))
+		release(&event);
+	if (!sim->is_chaos)
+		sim_lasso_step(sim);
+}
+
+static void run(struct sim *sim)
+{
 	uint64_t healed_ns = 0;
 	uint64_t healed_height = 0;
 	uint64_t at_once = 0;
@@ -288,62 +235,95 @@ static void run(struct sim *sim)
 	for (;;) {
 		uint64_t before_ns = sim->clock.now_ns;
 
-		if (sim->is_chaos && (sim->clock.now_ns >= sim->knobs.chaos_ns ||
+		if (sim->is_chaos && (before_ns >= sim->knobs.chaos_ns ||
 				      sim_check_height(sim) >= sim->knobs.blocks)) {
-			healed_ns = sim->clock.now_ns;
+			if (sim->options.is_fatal) {
+				sim_atlas_fatal(sim);
+				return;
+			}
+			healed_ns = before_ns;
 			healed_height = sim_check_height(sim);
-			heal(sim);
+			sim_chaos_heal(sim);
+			sim_lasso_heal(sim);
 		}
-		if (!sim->is_chaos && sim_workload_is_done(sim) &&
-		    is_caught_up(sim, healed_height + 2))
+		if (is_over(sim, healed_height))
 			return;
-		ensure(sim_clock_pop(&sim->clock, &event));
+		step(sim);
+		sim_power_look(sim);
 		at_once = sim->clock.now_ns == before_ns ? at_once + 1 : 0;
-		sim->events++;
-		trace_event(sim, &event);
-		handle(sim, &event);
-		release(&event);
 		if (at_once > EVENTS_AT_ONCE_MAX)
 			sim_fail(sim, "events spin: time stands still");
 		if (!sim->is_chaos && sim->clock.now_ns > healed_ns + HEAL_BOUND_NS) {
-			report_stuck(sim);
+			sim_report(sim);
 			sim_fail(sim, "no progress after healing at %.3f s, height %" PRIu64,
 				 (double)healed_ns / 1e9, healed_height);
 		}
 	}
 }
 
+static void finish(struct sim *sim)
+{
+	struct sim_event event;
+
+	while (sim_clock_pop(&sim->clock, &event))
+		release(&event);
+	sim_cluster_fini(sim);
+	sim_check_fini(sim);
+	sim_adversary_fini(sim);
+	sim_lasso_fini(sim);
+	sim_net_fini(sim);
+	sim_clock_fini(&sim->clock);
+	sim_workload_fini(sim);
+	free(sim);
+}
+
 void sim_run(const struct sim_options *options, struct sim_result *ret_result)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
-	struct sim_event event;
 
 	ensure(sim);
 	sim->options = *options;
 	sim->wall_base_ns = UINT64_C(1800000000) * UNITS_NS_PER_S;
 	sim_swarm_draw(sim);
-	if (options->is_verbose)
+	sim_hash_choose(sim->knobs.is_ed25519 || options->is_real_hash);
+	sim_adversary_init(sim);
+	sim_atlas_spare(sim);
+	sim->slots = sim_adversary_slots(sim);
+	sim->is_thorough = options->seed % 16 == 0 || options->is_verbose;
+	sim_swarm_links(sim);
+	if (options->is_verbose) {
 		sim_swarm_print(sim);
+		sim_adversary_print(sim);
+	}
 	sim_signer_init(sim);
 	sim_cluster_init(sim);
+	sim_atlas_start(sim);
 	sim_check_init(sim);
+	sim_conform_begin(sim);
 	sim_workload_init(sim);
-	start(sim);
+	sim_chaos_start(sim);
 	run(sim);
-	sim_check_end(sim);
+	if (!options->is_fatal)
+		sim_check_end(sim);
+	sim_conform_end(sim);
 	*ret_result = (struct sim_result){
 		.trace = sim->trace,
 		.events = sim->events,
 		.height = sim_check_height(sim),
 		.transactions = sim_check_transactions(sim),
 		.crashes = sim->crashes,
+		.evidence = sim_check_evidence(sim),
 		.virtual_ns = sim->clock.now_ns,
+		.faults = sim->knobs.faults,
+		.acknowledged = sim_check_acknowledged(sim),
+		.power = sim->power,
+		.atlas = sim->atlas,
 	};
-	while (sim_clock_pop(&sim->clock, &event))
-		release(&event);
-	sim_cluster_fini(sim);
-	sim_check_fini(sim);
-	sim_clock_fini(&sim->clock);
-	free(sim->frames);
-	free(sim);
+	for (uint32_t i = 0; i < sim->slots; i++) {
+		const struct sim_result one = { .disks = *sim_disk_counts(sim->nodes[i].disk) };
+
+		sim_atlas_add(ret_result, &one);
+	}
+	sim_lasso_report(sim, &ret_result->heal);
+	finish(sim);
 }

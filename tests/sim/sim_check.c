@@ -2,6 +2,7 @@
 
 #include "tests/sim/sim_check.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,10 @@
 #include "base/err.h"
 #include "crypto/crypto_hash.h"
 #include "dataplane/lane_batch.h"
+#include "tests/sim/sim_marks.h"
+#include "tests/sim/sim_memory.h"
+
+enum { TRANSACTIONS_BYTES = CHECK_SEQ_MAX * sizeof(struct check_transaction) };
 
 static uint32_t hash_slot(const struct crypto_hash *hash, uint32_t mask)
 {
@@ -41,39 +46,57 @@ void sim_check_init(struct sim *sim)
 		.validators = &sim->validators,
 		.verifier = sim->verifier,
 		.genesis_id = sim->genesis_id,
-		.cache_entries = 1 << 14,
+		.cache_entries = sim->power.wanted > 0 ? 1 << 10 : 1 << 14,
 	};
 	struct sim_check *check = calloc(1, sizeof(*check));
 	size_t bytes = wire_verifier_footprint(&config);
 
 	ensure(check);
-	check->batches = calloc(CHECK_BATCHES_MAX, sizeof(*check->batches));
-	check->statements = calloc(CHECK_STATEMENTS_MAX, sizeof(*check->statements));
-	check->batch_slot = calloc(CHECK_BATCHES_MAX, sizeof(*check->batch_slot));
-	ensure(check->batches && check->statements && check->batch_slot);
-	ensure(wire_verifier_init(aligned_alloc(64, (bytes + 63) & ~(size_t)63), bytes, &config,
-				  &check->verifier) == 0);
+	check->blocks = sim_memory_take(CHECK_BLOCKS_MAX * sizeof(*check->blocks));
+	check->block_slot = sim_memory_take_dirty(CHECK_BLOCKS_MAX * sizeof(*check->block_slot));
+	check->batches = sim_memory_take(CHECK_BATCHES_MAX * sizeof(*check->batches));
+	check->batch_slot = sim_memory_take_dirty(CHECK_BATCHES_MAX * sizeof(*check->batch_slot));
+	check->statements = sim_memory_take(CHECK_STATEMENTS_MAX * sizeof(*check->statements));
+	check->verifier_bytes = bytes;
+	ensure(wire_verifier_init(sim_memory_take_dirty(bytes), bytes, &config, &check->verifier) ==
+	       0);
 	for (uint32_t i = 0; i < sim->knobs.clients; i++) {
 		check->clients[i].base = 1;
-		check->clients[i].transactions =
-			calloc(CHECK_SEQ_MAX, sizeof(struct check_transaction));
-		ensure(check->clients[i].transactions);
+		check->clients[i].transactions = sim_memory_take(TRANSACTIONS_BYTES);
 	}
 	sim->check = check;
+}
+
+/* Only what was used is cleared: the tables are far bigger than most runs. */
+static void clear_tables(struct sim *sim, struct sim_check *check)
+{
+	for (uint32_t i = 0; i < check->block_count; i++)
+		check->blocks[check->block_slot[i]] = (struct check_block){ 0 };
+	for (uint32_t i = 0; i < check->batch_count; i++) {
+		struct check_batch *batch = &check->batches[check->batch_slot[i]];
+
+		free(batch->bytes);
+		*batch = (struct check_batch){ 0 };
+	}
+	memset(check->statements, 0, CHECK_STATEMENTS_MAX * sizeof(*check->statements));
+	for (uint32_t i = 0; i < sim->knobs.clients; i++) {
+		memset(check->clients[i].transactions, 0,
+		       check->clients[i].end * sizeof(struct check_transaction));
+		sim_memory_give(check->clients[i].transactions, TRANSACTIONS_BYTES);
+	}
 }
 
 void sim_check_fini(struct sim *sim)
 {
 	struct sim_check *check = sim->check;
 
-	for (uint32_t i = 0; i < check->batch_count; i++)
-		free(check->batches[check->batch_slot[i]].bytes);
-	free(check->batch_slot);
-	for (uint32_t i = 0; i < SIM_CLIENTS_MAX; i++)
-		free(check->clients[i].transactions);
-	free(check->batches);
-	free(check->statements);
-	free(check->verifier);
+	clear_tables(sim, check);
+	sim_memory_give(check->blocks, CHECK_BLOCKS_MAX * sizeof(*check->blocks));
+	sim_memory_give_dirty(check->block_slot, CHECK_BLOCKS_MAX * sizeof(*check->block_slot));
+	sim_memory_give(check->batches, CHECK_BATCHES_MAX * sizeof(*check->batches));
+	sim_memory_give_dirty(check->batch_slot, CHECK_BATCHES_MAX * sizeof(*check->batch_slot));
+	sim_memory_give(check->statements, CHECK_STATEMENTS_MAX * sizeof(*check->statements));
+	sim_memory_give_dirty(check->verifier, check->verifier_bytes);
 	free(check->heights);
 	free(check);
 }
@@ -81,6 +104,16 @@ void sim_check_fini(struct sim *sim)
 uint64_t sim_check_height(const struct sim *sim)
 {
 	return sim->check->height;
+}
+
+bool sim_check_is_settled(const struct sim *sim)
+{
+	return sim->check->receipted_height <= sim->check->height;
+}
+
+uint64_t sim_check_fresh_height(const struct sim *sim)
+{
+	return sim->check->fresh_height;
 }
 
 uint64_t sim_check_base(const struct sim *sim, uint32_t client)
@@ -93,6 +126,26 @@ uint64_t sim_check_transactions(const struct sim *sim)
 	return sim->check->transactions;
 }
 
+uint64_t sim_check_said(const struct sim *sim, uint32_t kind)
+{
+	return sim->check->messages[kind % 64];
+}
+
+uint64_t sim_check_receipts(const struct sim *sim)
+{
+	return sim->check->receipts;
+}
+
+uint64_t sim_check_acknowledged(const struct sim *sim)
+{
+	return sim->check->acknowledged;
+}
+
+uint64_t sim_check_evidence(const struct sim *sim)
+{
+	return sim->check->evidence;
+}
+
 /* ---- commitment, from messages alone ---- */
 
 static void prove(struct sim *sim, const struct crypto_hash *id)
@@ -100,6 +153,15 @@ static void prove(struct sim *sim, const struct crypto_hash *id)
 	struct check_block *block = check_block_find(sim->check, id);
 
 	while (block->is_used && !block->is_committed) {
+		const struct check_block **proven = &sim->check->proven[block->height];
+
+		ensure(block->height < CHECK_BLOCKS_MAX);
+		if (*proven)
+			sim_fork(sim, "two blocks at height %llu, of views %llu and %llu, commit",
+				 (unsigned long long)block->height,
+				 (unsigned long long)(*proven)->view,
+				 (unsigned long long)block->view);
+		*proven = block;
 		block->is_committed = true;
 		block = check_block_find(sim->check, &block->parent_id);
 	}
@@ -118,6 +180,28 @@ static void prove_by_votes(struct sim *sim, struct check_block *block)
 		prove(sim, &block->justify_id);
 }
 
+/* Signatures nobody sent on their own: a Byzantine member's may be seen in a certificate first. */
+static void learn_qc(struct sim *sim, const struct hs_qc *qc)
+{
+	struct check_block *block = check_block_find(sim->check, &qc->block_id);
+
+	if (!block->is_used || block->view != qc->view)
+		return;
+	block->votes |= (uint32_t)qc->signers.word[0];
+	prove_by_votes(sim, block);
+}
+
+static void learn_fc(struct sim *sim, const struct hs_fc *fc)
+{
+	struct check_block *block = check_block_find(sim->check, &fc->c.block_id);
+
+	if (!block->is_used || block->view != fc->c.view)
+		return;
+	block->commits |= (uint32_t)fc->c.signers.word[0];
+	if (is_quorum(sim, block->commits))
+		prove(sim, &block->id);
+}
+
 static void learn_block(struct sim *sim, const struct hs_block *block)
 {
 	struct check_block *known = check_block_find(sim->check, &block->id);
@@ -127,18 +211,34 @@ static void learn_block(struct sim *sim, const struct hs_block *block)
 	if (!wire_verify_block(sim->check->verifier, block))
 		sim_fail(sim, "block at height %llu does not verify from its bytes",
 			 (unsigned long long)block->header.height);
-	ensure(++sim->check->block_count < CHECK_BLOCKS_MAX * 3 / 4);
+	ensure(sim->check->block_count < CHECK_BLOCKS_MAX * 3 / 4);
+	sim->check->block_slot[sim->check->block_count++] = (uint32_t)(known - sim->check->blocks);
 	known->is_used = true;
 	known->id = block->id;
 	known->parent_id = block->header.parent_id;
 	known->justify_id = block->justify.block_id;
 	known->justify_view = block->justify.view;
+	known->is_fresh = !sim->is_chaos;
 	known->view = block->header.view;
 	known->height = block->header.height;
 	memcpy(known->cut, block->header.cut.lane, sim->knobs.n * sizeof(known->cut[0]));
+	learn_qc(sim, &block->justify);
 }
 
 /* ---- what is said ---- */
+
+void check_wrong(const struct sim *sim, uint32_t node, const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+
+	if (sim_check_is_faulty(sim, node))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	sim_fail(sim, "%s", text);
+}
 
 static void say_once(struct sim *sim, uint32_t author, enum hs_message_kind kind, uint64_t view,
 		     const struct crypto_hash *content, bool *ret_is_new)
@@ -152,11 +252,12 @@ static void say_once(struct sim *sim, uint32_t author, enum hs_message_kind kind
 		at = (at + 1) & (CHECK_STATEMENTS_MAX - 1);
 	*ret_is_new = check->statements[at].key == 0;
 	if (*ret_is_new) {
+		ensure(++check->statement_count < CHECK_STATEMENTS_MAX * 3 / 4);
 		check->statements[at].key = key;
 		check->statements[at].content = *content;
 	} else if (!crypto_hash_equal(&check->statements[at].content, content)) {
-		sim_fail(sim, "replica %u signed two messages of kind %d in view %llu", author,
-			 kind, (unsigned long long)view);
+		check_wrong(sim, author, "replica %u signed two messages of kind %d in view %llu",
+			    author, kind, (unsigned long long)view);
 	}
 }
 
@@ -166,7 +267,8 @@ static void want_durable_block(struct sim *sim, const struct sim_node *node,
 	const struct check_block *block = check_block_find(sim->check, id);
 
 	if (!block->is_used || !(block->durable >> node->id & 1))
-		sim_fail(sim, "replica %u: %s before its block is durable", node->id, what);
+		check_wrong(sim, node->id, "replica %u: %s before its block is durable", node->id,
+			    what);
 	for (uint32_t lane = 0; wants_batches && lane < sim->knobs.n; lane++) {
 		const struct check_batch *batch;
 
@@ -174,8 +276,9 @@ static void want_durable_block(struct sim *sim, const struct sim_node *node,
 			continue;
 		batch = check_batch_find(sim->check, &block->cut[lane].digest);
 		if (!batch->is_used || !(batch->durable >> node->id & 1))
-			sim_fail(sim, "replica %u: %s before lane %u is durable up to %llu",
-				 node->id, what, lane, (unsigned long long)block->cut[lane].seq);
+			check_wrong(sim, node->id,
+				    "replica %u: %s before lane %u is durable up to %llu", node->id,
+				    what, lane, (unsigned long long)block->cut[lane].seq);
 	}
 }
 
@@ -189,13 +292,14 @@ static void check_vote(struct sim *sim, const struct sim_node *node, const struc
 	if (vote->author != node->id)
 		return;
 	if (is_new && vote->view <= sim->check->timeout_view[node->id])
-		sim_fail(sim, "replica %u votes in view %llu after its timeout", node->id,
-			 (unsigned long long)vote->view);
+		check_wrong(sim, node->id, "replica %u votes in view %llu after its timeout",
+			    node->id, (unsigned long long)vote->view);
 	if (durable->last_vote_view < vote->view ||
 	    (durable->last_vote_view == vote->view &&
 	     !crypto_hash_equal(&durable->last_vote_id, &vote->block_id)))
-		sim_fail(sim, "replica %u: VOTE in view %llu before its record is durable",
-			 node->id, (unsigned long long)vote->view);
+		check_wrong(sim, node->id,
+			    "replica %u: VOTE in view %llu before its record is durable", node->id,
+			    (unsigned long long)vote->view);
 	want_durable_block(sim, node, &vote->block_id, true, "VOTE");
 	block->votes |= UINT32_C(1) << node->id;
 	prove_by_votes(sim, block);
@@ -214,12 +318,13 @@ static void check_commit(struct sim *sim, const struct sim_node *node,
 	if (!wire_verify_commit(sim->check->verifier, &copy))
 		sim_fail(sim, "replica %u sends a COMMIT with a bad signature", node->id);
 	if (is_new && commit->view <= sim->check->timeout_view[node->id])
-		sim_fail(sim, "replica %u commits view %llu after its timeout", node->id,
-			 (unsigned long long)commit->view);
+		check_wrong(sim, node->id, "replica %u commits view %llu after its timeout",
+			    node->id, (unsigned long long)commit->view);
 	if (node->durable.last_commit_view < commit->view ||
 	    node->durable.high_qc.view < commit->view)
-		sim_fail(sim, "replica %u: COMMIT in view %llu before its record is durable",
-			 node->id, (unsigned long long)commit->view);
+		check_wrong(sim, node->id,
+			    "replica %u: COMMIT in view %llu before its record is durable",
+			    node->id, (unsigned long long)commit->view);
 	want_durable_block(sim, node, &commit->block_id, true, "COMMIT");
 	if (sim->check->commit_view[node->id] < commit->view)
 		sim->check->commit_view[node->id] = commit->view;
@@ -240,12 +345,14 @@ static void check_timeout(struct sim *sim, const struct sim_node *node,
 	if (timeout->author != node->id)
 		return;
 	if (is_new && committed <= timeout->view && timeout->qc_view < committed)
-		sim_fail(sim,
-			 "replica %u: TIMEOUT of view %llu hides the certificate it committed on",
-			 node->id, (unsigned long long)timeout->view);
+		check_wrong(
+			sim, node->id,
+			"replica %u: TIMEOUT of view %llu hides the certificate it committed on",
+			node->id, (unsigned long long)timeout->view);
 	if (node->durable.last_timeout_view < timeout->view)
-		sim_fail(sim, "replica %u: TIMEOUT of view %llu before its record is durable",
-			 node->id, (unsigned long long)timeout->view);
+		check_wrong(sim, node->id,
+			    "replica %u: TIMEOUT of view %llu before its record is durable",
+			    node->id, (unsigned long long)timeout->view);
 	if (sim->check->timeout_view[node->id] < timeout->view)
 		sim->check->timeout_view[node->id] = timeout->view;
 }
@@ -256,10 +363,13 @@ static void check_propose(struct sim *sim, const struct sim_node *node,
 	bool is_new;
 
 	learn_block(sim, block);
+	if (sim_adversary_has(sim, block->author))
+		return;
 	say_once(sim, block->author, HS_MESSAGE_PROPOSE, block->header.view, &block->id, &is_new);
 	if (block->author == node->id && node->durable.last_proposed_view < block->header.view)
-		sim_fail(sim, "replica %u: PROPOSE in view %llu before its record is durable",
-			 node->id, (unsigned long long)block->header.view);
+		check_wrong(sim, node->id,
+			    "replica %u: PROPOSE in view %llu before its record is durable",
+			    node->id, (unsigned long long)block->header.view);
 }
 
 static void check_ackvec(struct sim *sim, const struct sim_node *node,
@@ -275,10 +385,12 @@ static void check_ackvec(struct sim *sim, const struct sim_node *node,
 			struct check_batch *batch = check_batch_find(sim->check, &digest);
 
 			if (!batch->is_used || batch->seq != seq ||
-			    batch->lane != ackvec->lane[i] || !(batch->durable & bit))
-				sim_fail(sim,
-					 "replica %u claims batch %llu of lane %u: not durable",
-					 node->id, (unsigned long long)seq, ackvec->lane[i]);
+			    batch->lane != ackvec->lane[i] || !(batch->durable & bit)) {
+				check_wrong(sim, node->id,
+					    "replica %u claims batch %llu of lane %u: not durable",
+					    node->id, (unsigned long long)seq, ackvec->lane[i]);
+				break;
+			}
 			if (batch->chained & bit)
 				break;
 			batch->chained |= bit;
@@ -300,6 +412,122 @@ static void check_blocks(struct sim *sim, const struct wire_blocks *blocks)
 	}
 }
 
+bool sim_check_is_faulty(const struct sim *sim, uint32_t node)
+{
+	return sim_adversary_has(sim, node) ||
+	       (sim->nodes[node].is_frail && sim_disk_is_marred(sim->nodes[node].disk));
+}
+
+/* Frames of a repair come from a disk: they must be those of the batch. */
+static void check_repair(struct sim *sim, const struct sim_node *node,
+			 const struct lane_repair *repair)
+{
+	const struct check_batch *batch = check_batch_find(sim->check, &repair->header.digest);
+	struct lane_record record;
+
+	if (!batch->is_used)
+		return;
+	ensure(lane_record_open(batch->bytes, batch->byte_count, &sim->validators.chain_id,
+				&record) == 0);
+	for (uint32_t i = 0; i < repair->count; i++) {
+		const struct lane_repair_frame *frame = &repair->frame[i];
+		uint32_t byte_count = 0;
+		const uint8_t *bytes =
+			frame->index < record.header.frame_count ?
+				lane_record_frame(&record, frame->index, &byte_count) :
+				NULL;
+
+		if (!bytes || byte_count != frame->byte_count ||
+		    memcmp(bytes, frame->bytes, byte_count) != 0)
+			sim_fail(sim, "replica %u serves a frame with wrong bytes", node->id);
+	}
+}
+
+/* An observer speaks, but signs nothing that counts (rule R). */
+static void check_observer(const struct sim *sim, const struct sim_node *node,
+			   const struct wire_message *message)
+{
+	const struct hs_message *core = &message->u.core;
+	bool is_own = message->kind == WIRE_COMMIT ||
+		      (message->kind == WIRE_VOTE && core->u.vote.author == node->id) ||
+		      (message->kind == WIRE_TIMEOUT && core->u.timeout.author == node->id) ||
+		      (message->kind == WIRE_PROPOSE && core->u.propose.author == node->id);
+
+	if (node->is_observer && is_own)
+		sim_fail(sim, "replica %u only observes, and sends a message of kind %d", node->id,
+			 (int)message->kind);
+}
+
+static bool statement_is_above(const struct hs_statement *statement, const struct hs_record *record)
+{
+	switch (statement->kind) {
+	case HS_MESSAGE_PROPOSE:
+		return statement->view > record->last_proposed_view;
+	case HS_MESSAGE_VOTE:
+		return statement->view > record->last_vote_view;
+	case HS_MESSAGE_TIMEOUT:
+		return statement->view > record->last_timeout_view;
+	default:
+		return false;
+	}
+}
+
+void sim_check_heard(struct sim *sim, struct sim_node *node, const uint8_t *bytes, uint32_t count)
+{
+	struct wire_message *message = &sim->check->message;
+	struct replica_status status;
+
+	if (bytes[0] != WIRE_SHOW || node->is_retired ||
+	    wire_decode(bytes, count, node->id, &sim->validators.chain_id,
+			&sim->validators.set_hash, sim->knobs.n, 1, message) < 0 ||
+	    !statement_is_above(&message->u.show.statement, &node->asked))
+		return;
+	replica_status(node->replica, &status);
+	if (!status.view.is_observer)
+		sim_fail(sim, "replica %u was shown that it is rolled back, and goes on", node->id);
+}
+
+static void learn_certificates(struct sim *sim, const struct wire_message *message)
+{
+	const struct hs_message *core = &message->u.core;
+
+	switch (message->kind) {
+	case WIRE_QC:
+		learn_qc(sim, &core->u.qc);
+		break;
+	case WIRE_FC:
+		learn_fc(sim, &core->u.fc);
+		break;
+	case WIRE_TIMEOUT:
+		learn_qc(sim, &core->u.timeout.qc);
+		break;
+	case WIRE_CERTIFICATES:
+		learn_qc(sim, &message->u.certificates.high_qc);
+		if (message->u.certificates.has_fc)
+			learn_fc(sim, &message->u.certificates.fc);
+		break;
+	case WIRE_BLOCKS:
+		if (message->u.blocks.has_fc)
+			learn_fc(sim, &message->u.blocks.fc);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Evidence names one who did wrong: a Byzantine one, or one whose disk forgot what it promised. */
+static void check_evidence(struct sim *sim, const struct sim_node *node,
+			   const struct wire_evidence *evidence)
+{
+	uint32_t author = evidence->is_lane ? evidence->lane.first.lane : evidence->core.author;
+
+	if (!wire_verify_evidence(sim->check->verifier, evidence))
+		sim_fail(sim, "replica %u has evidence that does not verify", node->id);
+	if (!sim_check_is_faulty(sim, author))
+		sim_fail(sim, "replica %u blames replica %u, which is honest", node->id, author);
+	sim->check->evidence++;
+}
+
 void sim_check_send(struct sim *sim, struct sim_node *node, const uint8_t *bytes, uint32_t count)
 {
 	struct wire_message *message = &sim->check->message;
@@ -310,11 +538,17 @@ void sim_check_send(struct sim *sim, struct sim_node *node, const uint8_t *bytes
 		sim_fail(sim, "replica %u sends bytes that do not decode (kind %u): %s", node->id,
 			 bytes[0], err_text(code));
 	sim->check->messages[message->kind % 64]++;
+	sim_conform_said(sim, node->id, message);
 	code = wire_verify_message(sim->check->verifier, message);
 	if (code < 0)
 		sim_fail(sim, "replica %u sends a message of kind %d that does not verify",
 			 node->id, message->kind);
+	check_observer(sim, node, message);
+	sim_marks_sent(sim, node, message);
 	switch (message->kind) {
+	case WIRE_REPAIR:
+		check_repair(sim, node, &message->u.repair);
+		break;
 	case WIRE_PROPOSE:
 		check_propose(sim, node, &message->u.core.u.propose);
 		break;
@@ -334,10 +568,41 @@ void sim_check_send(struct sim *sim, struct sim_node *node, const uint8_t *bytes
 		check_blocks(sim, &message->u.blocks);
 		break;
 	case WIRE_EVIDENCE:
-		sim_fail(sim, "replica %u blames an honest replica", node->id);
+		check_evidence(sim, node, &message->u.evidence);
+		break;
 	default:
 		break;
 	}
+	learn_certificates(sim, message);
+}
+
+void sim_check_byzantine(struct sim *sim, uint32_t id, const uint8_t *bytes, uint32_t count)
+{
+	struct wire_message *message = &sim->check->message;
+	struct check_block *block;
+
+	if (wire_decode(bytes, count, id, &sim->validators.chain_id, &sim->validators.set_hash,
+			sim->knobs.n, 1, message) < 0 ||
+	    wire_verify_message(sim->check->verifier, message) < 0)
+		return;
+	if (message->kind == WIRE_PROPOSE)
+		learn_block(sim, &message->u.core.u.propose);
+	if (message->kind == WIRE_VOTE) {
+		block = check_block_find(sim->check, &message->u.core.u.vote.block_id);
+		if (block->is_used && block->view == message->u.core.u.vote.view) {
+			block->votes |= UINT32_C(1) << id;
+			prove_by_votes(sim, block);
+		}
+	}
+	if (message->kind == WIRE_COMMIT) {
+		block = check_block_find(sim->check, &message->u.core.u.commit.block_id);
+		if (block->is_used && block->view == message->u.core.u.commit.view) {
+			block->commits |= UINT32_C(1) << id;
+			if (is_quorum(sim, block->commits))
+				prove(sim, &block->id);
+		}
+	}
+	learn_certificates(sim, message);
 }
 
 /* ---- what is durable ---- */
@@ -371,6 +636,9 @@ void sim_check_append(struct sim *sim, struct sim_node *node, struct sim_append 
 {
 	struct sim_check *check = sim->check;
 
+	if (sim_adversary_has(sim, node->id))
+		return;
+	sim_marks_append(append);
 	switch (append->kind) {
 	case REPLICA_RECORD_BATCH:
 		learn_batch(sim, append);
@@ -380,6 +648,7 @@ void sim_check_append(struct sim *sim, struct sim_node *node, struct sim_append 
 					 &sim->validators.chain_id, &sim->validators.set_hash,
 					 sim->knobs.n, &check->block) == 0);
 		learn_block(sim, &check->block);
+		sim_conform_append(sim, node->id, &check->block);
 		append->id = check->block.id;
 		break;
 	case REPLICA_RECORD_MARK:
@@ -390,9 +659,14 @@ void sim_check_append(struct sim *sim, struct sim_node *node, struct sim_append 
 		ensure(append->record);
 		ensure(wire_decode_record(append->bytes, append->byte_count, sim->knobs.n,
 					  append->record) == 0);
+		node->asked = *append->record;
 		break;
 	case REPLICA_RECORD_EVIDENCE:
-		sim_fail(sim, "replica %u stores evidence against an honest replica", node->id);
+		ensure(wire_decode(append->bytes, append->byte_count, node->id,
+				   &sim->validators.chain_id, &sim->validators.set_hash,
+				   sim->knobs.n, 1, &check->message) == 0);
+		check_evidence(sim, node, &check->message.u.evidence);
+		break;
 	default:
 		break;
 	}
@@ -403,12 +677,16 @@ void sim_check_durable(struct sim *sim, struct sim_node *node, const struct sim_
 	uint32_t bit = UINT32_C(1) << node->id;
 	struct replica_mark mark;
 
+	if (sim_adversary_has(sim, node->id))
+		return;
+	check_stable_append(sim, node, append);
 	switch (append->kind) {
 	case REPLICA_RECORD_BATCH:
 		check_batch_find(sim->check, &append->id)->durable |= bit;
 		break;
 	case REPLICA_RECORD_BLOCK:
 		check_block_find(sim->check, &append->id)->durable |= bit;
+		sim_conform_block(sim, node->id, &append->id);
 		break;
 	case REPLICA_RECORD_MARK:
 		ensure(replica_mark_decode(append->bytes, append->byte_count, &mark) == 0);
@@ -418,66 +696,17 @@ void sim_check_durable(struct sim *sim, struct sim_node *node, const struct sim_
 	case REPLICA_RECORD_SAFETY:
 		node->durable = *append->record;
 		node->has_durable = true;
+		sim_conform_record(sim, node->id, false, &node->durable);
 		break;
 	default:
 		break;
 	}
 }
 
-void sim_check_scanned(struct sim *sim, struct sim_node *node, uint16_t kind, const void *bytes,
-		       size_t count)
-{
-	struct sim_check *check = sim->check;
-	uint32_t bit = UINT32_C(1) << node->id;
-	struct lane_record record;
-
-	if (kind == REPLICA_RECORD_BATCH &&
-	    lane_record_open(bytes, count, &sim->validators.chain_id, &record) == 0)
-		check_batch_find(check, &record.header.digest)->seen |= bit;
-	if (kind == REPLICA_RECORD_BLOCK &&
-	    wire_decode_block(bytes, count, &sim->validators.chain_id, &sim->validators.set_hash,
-			      sim->knobs.n, &check->block) == 0)
-		check_block_find(check, &check->block.id)->seen |= bit;
-}
-
-/* After recovery: nothing that was durable is gone, and the record is not older than promised. */
-void sim_check_restart(struct sim *sim, struct sim_node *node)
-{
-	struct sim_check *check = sim->check;
-	uint32_t bit = UINT32_C(1) << node->id;
-
-	for (uint32_t i = 0; i < CHECK_BLOCKS_MAX; i++) {
-		if ((check->blocks[i].durable & ~check->blocks[i].seen) & bit)
-			sim_fail(sim, "replica %u lost a durable block at height %llu", node->id,
-				 (unsigned long long)check->blocks[i].height);
-		check->blocks[i].durable |= check->blocks[i].seen & bit;
-		check->blocks[i].seen &= ~bit;
-	}
-	for (uint32_t i = 0; i < check->batch_count; i++) {
-		struct check_batch *batch = &check->batches[check->batch_slot[i]];
-
-		if ((batch->durable & ~batch->seen) & bit)
-			sim_fail(sim, "replica %u lost durable batch %llu of lane %u", node->id,
-				 (unsigned long long)batch->seq, batch->lane);
-		batch->durable |= batch->seen & bit;
-		batch->seen &= ~bit;
-	}
-	if (node->has_durable &&
-	    (node->scanned.last_vote_view < node->durable.last_vote_view ||
-	     node->scanned.last_timeout_view < node->durable.last_timeout_view ||
-	     node->scanned.last_commit_view < node->durable.last_commit_view ||
-	     node->scanned.last_proposed_view < node->durable.last_proposed_view ||
-	     node->scanned.high_qc.view < node->durable.high_qc.view))
-		sim_fail(sim,
-			 "replica %u: its safety record is older than one it was told is durable",
-			 node->id);
-	node->durable = node->scanned;
-	node->has_durable = true;
-}
-
 void sim_check_dropped(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
 {
 	(void)node;
+	sim_marks_dropped(effect);
 	sim->check->drops[effect->u.dropped.family][effect->u.dropped.reason % 64]++;
 }
 

@@ -4,19 +4,21 @@
 #ifndef QUORATE_TESTS_SIM_SIM_CHECK_H
 #define QUORATE_TESTS_SIM_SIM_CHECK_H
 
+#include "crypto/crypto_hash.h"
 #include "replica/replica_mark.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_adversary.h"
 
 enum {
 	CHECK_BLOCKS_MAX = 1 << 13,
 	CHECK_BATCHES_MAX = 1 << 16,
-	CHECK_STATEMENTS_MAX = 1 << 18,
+	CHECK_STATEMENTS_MAX = 1 << 16,
 	CHECK_SEQ_MAX = 1 << 16,
 };
 
 struct check_block {
 	bool is_used;
 	bool is_committed; /* the messages sent so far prove it */
+	bool is_fresh;     /* first seen after healing */
 	struct crypto_hash id;
 	struct crypto_hash parent_id;
 	struct crypto_hash justify_id;
@@ -26,8 +28,11 @@ struct check_block {
 	struct hs_cut_entry cut[SIM_NODES_MAX];
 	uint32_t votes; /* replicas, as bits */
 	uint32_t commits;
-	uint32_t durable; /* replicas whose ticket for it was done */
-	uint32_t seen;    /* ...and whose last recovery found it */
+	uint32_t durable;                 /* replicas whose ticket for it was done */
+	uint32_t seen;                    /* ...and whose last recovery found it */
+	uint32_t stable;                  /* ...and whose stable image held it at the last look */
+	uint64_t position[SIM_NODES_MAX]; /* in the block logs of the stable images */
+	uint32_t byte_count;              /* of the record */
 };
 
 struct check_batch {
@@ -40,7 +45,9 @@ struct check_batch {
 	uint32_t byte_count;
 	uint32_t durable;
 	uint32_t seen;
-	uint32_t chained; /* replicas where everything below is durable too */
+	uint32_t stable;
+	uint64_t position[SIM_NODES_MAX]; /* in the lane logs of the stable images */
+	uint32_t chained;                 /* replicas where everything below is durable too */
 };
 
 /* What an author signed: one content for each (author, kind, view), for ever. */
@@ -55,10 +62,12 @@ struct check_transaction {
 	bool is_taken; /* ordered or given up: the naive window */
 	uint64_t receipt_height;
 	uint32_t receipt_index;
+	uint32_t receipts; /* replicas that gave one */
 };
 
 struct check_client {
 	uint64_t base;                          /* naive: lowest number not taken */
+	uint64_t end;                           /* no transaction from here on was touched */
 	struct check_transaction *transactions; /* CHECK_SEQ_MAX */
 };
 
@@ -66,6 +75,8 @@ struct check_height {
 	bool is_known;
 	struct crypto_hash id;
 	struct crypto_hash content; /* of its marks, without positions */
+	bool is_receipted;
+	struct crypto_hash receipt_id;
 	uint64_t tx_base;
 	uint32_t tx_count;
 };
@@ -74,17 +85,27 @@ struct sim_check {
 	struct wire_verifier *verifier;
 	struct wire_message message;
 	struct hs_block block;
-	struct check_block blocks[CHECK_BLOCKS_MAX];
+	size_t verifier_bytes;
+	struct check_block *blocks;
+	const struct check_block *proven[CHECK_BLOCKS_MAX]; /* by height: committed */
+	uint32_t *block_slot; /* slots in use, in order of appearance */
 	uint32_t block_count;
 	uint32_t batch_count;
+	uint32_t statement_count;
 	uint32_t *batch_slot; /* slots in use, in order of appearance */
 	struct check_batch *batches;
 	struct check_statement *statements;
 	struct check_client clients[SIM_CLIENTS_MAX];
 	struct check_height *heights;
 	uint64_t heights_room;
-	uint64_t height; /* highest with a known order */
+	uint64_t height;       /* highest with a known order */
+	uint64_t fresh_height; /* highest of those that were proposed after healing */
 	uint64_t transactions;
+	uint64_t receipts;
+	uint64_t acknowledged;                /* transactions with f + 1 receipts */
+	uint64_t receipted_height;            /* highest that a receipt named */
+	uint64_t looks;                       /* at stable images */
+	uint64_t evidence;                    /* pieces sent or stored by honest replicas */
 	uint64_t timeout_view[SIM_NODES_MAX]; /* highest sent */
 	uint64_t commit_view[SIM_NODES_MAX];
 	uint64_t drops[3][64];
@@ -93,6 +114,18 @@ struct sim_check {
 
 struct check_block *check_block_find(struct sim_check *check, const struct crypto_hash *id);
 struct check_batch *check_batch_find(struct sim_check *check, const struct crypto_hash *digest);
+/* What is wrong, unless it is the node of a disk nobody answers for. */
+__attribute__((format(printf, 3, 4))) void check_wrong(const struct sim *sim, uint32_t node,
+						       const char *format, ...);
+
+struct check_height *check_height_of(struct sim_check *check, uint64_t height);
+
+/* Adds what a part of a mark says, without positions, which differ from disk to disk. */
+void check_mark_hash(struct crypto_hasher *hasher, const struct replica_mark *mark);
+
+/* A ticket is done: the stable image must hold the record, now. */
+void check_stable_append(struct sim *sim, struct sim_node *node, const struct sim_append *append);
+
 void check_mark(struct sim *sim, struct sim_node *node, const uint8_t *bytes, uint32_t count);
 
 #endif

@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/units.h"
 #include "crypto/crypto_hash.h"
 #include "dataplane/lane_batch.h"
-#include "replica/replica_windows.h"
-#include "tests/sim/sim_check.h"
+#include "tests/lib/marks.h"
+#include "tests/sim/sim_marks.h"
 
-static struct check_height *height_of(struct sim_check *check, uint64_t height)
+struct check_height *check_height_of(struct sim_check *check, uint64_t height)
 {
 	while (height >= check->heights_room) {
 		uint64_t room = check->heights_room ? 2 * check->heights_room : 1024;
@@ -23,7 +24,7 @@ static struct check_height *height_of(struct sim_check *check, uint64_t height)
 	return &check->heights[height];
 }
 
-static void hash_part(struct crypto_hasher *hasher, const struct replica_mark *mark)
+void check_mark_hash(struct crypto_hasher *hasher, const struct replica_mark *mark)
 {
 	crypto_hasher_add(hasher, mark->block_id.b, sizeof(mark->block_id.b));
 	crypto_hasher_add_u64(hasher, mark->view);
@@ -64,6 +65,7 @@ static enum replica_outcome naive_outcome(struct sim *sim, const struct wire_fra
 
 static void naive_take(struct check_client *client, uint64_t seq)
 {
+	client->end = units_max(client->end, seq + 1);
 	client->transactions[seq].is_taken = true;
 	while (client->transactions[client->base].is_taken)
 		client->base++;
@@ -121,6 +123,7 @@ static uint32_t order_frame(struct sim *sim, const struct replica_mark *mark, ui
 	uint32_t ordered = 0;
 
 	if (frame->kind == WIRE_FRAME_SKIP) {
+		SOMETIMES(true, "outcome: a client gave numbers up");
 		naive_skip(sim, frame, mark->height);
 		return 0;
 	}
@@ -129,6 +132,7 @@ static uint32_t order_frame(struct sim *sim, const struct replica_mark *mark, ui
 		enum replica_outcome said = marked_outcome(mark, batch, index, i, exception);
 		enum replica_outcome right = naive_outcome(sim, frame, seq, mark->height);
 
+		sim_marks_outcome(said);
 		if (said != right)
 			sim_fail(sim,
 				 "height %llu: number %llu marked %d, the naive window says %d",
@@ -200,14 +204,14 @@ static void check_rotation(struct sim *sim, const struct check_block *block,
 static void check_block_place(struct sim *sim, const struct replica_mark *mark)
 {
 	const struct check_block *block = check_block_find(sim->check, &mark->block_id);
-	const struct check_height *below = height_of(sim->check, mark->height - 1);
+	const struct check_height *below = check_height_of(sim->check, mark->height - 1);
 	const struct crypto_hash *parent = mark->height == 1 ? &sim->genesis_id : &below->id;
 
 	if (!block->is_used || block->height != mark->height || block->view != mark->view)
 		sim_fail(sim, "height %llu delivers a block nobody proposed",
 			 (unsigned long long)mark->height);
 	if (!crypto_hash_equal(&block->parent_id, parent))
-		sim_fail(sim, "height %llu does not extend the height below",
+		sim_fork(sim, "height %llu does not extend the height below",
 			 (unsigned long long)mark->height);
 	if (!block->is_committed)
 		sim_fail(sim, "height %llu is delivered, but no rule commits it",
@@ -218,7 +222,7 @@ static void check_block_place(struct sim *sim, const struct replica_mark *mark)
 static void whole_mark(struct sim *sim, struct sim_node *node)
 {
 	static struct replica_mark_batch batches[4 * REPLICA_MARK_BATCHES_MAX];
-	struct check_height *height = height_of(sim->check, node->parts_height);
+	struct check_height *height = check_height_of(sim->check, node->parts_height);
 	struct crypto_hasher hasher;
 	struct crypto_hash content;
 	struct replica_mark mark = { 0 };
@@ -232,7 +236,7 @@ static void whole_mark(struct sim *sim, struct sim_node *node)
 
 		memcpy(&bytes, node->parts + at, sizeof(bytes));
 		ensure(replica_mark_decode(node->parts + at + sizeof(bytes), bytes, &mark) == 0);
-		hash_part(&hasher, &mark);
+		check_mark_hash(&hasher, &mark);
 		tx_base = at == 0 ? mark.tx_base : tx_base;
 		tx_count += mark.tx_count;
 		for (uint32_t i = 0; i < mark.batch_count; i++)
@@ -245,20 +249,21 @@ static void whole_mark(struct sim *sim, struct sim_node *node)
 	}
 	content = crypto_hasher_done(&hasher);
 	if (height->is_known && !crypto_hash_equal(&height->content, &content))
-		sim_fail(sim, "replica %u delivers height %llu differently from others", node->id,
+		sim_fork(sim, "replica %u delivers height %llu differently from others", node->id,
 			 (unsigned long long)node->parts_height);
 	if (height->is_known)
 		return;
 	check_rotation(sim, check_block_find(sim->check, &mark.block_id), batches, count);
-	*height = (struct check_height){
-		.is_known = true,
-		.id = mark.block_id,
-		.content = content,
-		.tx_base = tx_base,
-		.tx_count = tx_count,
-	};
+	height->is_known = true;
+	height->id = mark.block_id;
+	height->content = content;
+	height->tx_base = tx_base;
+	height->tx_count = tx_count;
 	ensure(sim->check->height + 1 == node->parts_height);
 	sim->check->height = node->parts_height;
+	if (check_block_find(sim->check, &mark.block_id)->is_fresh)
+		sim->check->fresh_height = node->parts_height;
+	sim_marks_order(sim, node, check_block_find(sim->check, &mark.block_id), count, tx_count);
 	sim_say(sim, "height %llu: view %llu, %u batches, %u transactions (replica %u)",
 		(unsigned long long)mark.height, (unsigned long long)mark.view, count, tx_count,
 		node->id);
@@ -282,6 +287,32 @@ void check_mark(struct sim *sim, struct sim_node *node, const uint8_t *bytes, ui
 		whole_mark(sim, node);
 }
 
+/* f + 1 receipts: from now on the client believes it. */
+static void acknowledge(struct sim *sim, const struct sim_node *node,
+			struct check_transaction *transaction)
+{
+	uint32_t enough = hs_faulty_max(sim->knobs.n) + 1;
+	bool was_acknowledged = (uint32_t)__builtin_popcount(transaction->receipts) >= enough;
+
+	transaction->receipts |= UINT32_C(1) << node->id;
+	if (!was_acknowledged && (uint32_t)__builtin_popcount(transaction->receipts) >= enough)
+		sim->check->acknowledged++;
+}
+
+static void note_receipt(struct sim *sim, const struct replica_receipt *receipt)
+{
+	struct check_height *height = check_height_of(sim->check, receipt->height);
+
+	if (height->is_receipted && !crypto_hash_equal(&height->receipt_id, &receipt->block_id))
+		sim_fail(sim, "two blocks are receipted at height %llu",
+			 (unsigned long long)receipt->height);
+	sim->check->receipts++;
+	height->is_receipted = true;
+	height->receipt_id = receipt->block_id;
+	if (sim->check->receipted_height < receipt->height)
+		sim->check->receipted_height = receipt->height;
+}
+
 void sim_check_receipt(struct sim *sim, struct sim_node *node,
 		       const struct replica_receipt *receipt)
 {
@@ -290,15 +321,21 @@ void sim_check_receipt(struct sim *sim, struct sim_node *node,
 	uint32_t index = receipt->first_index;
 	uint32_t stable = block->durable;
 
+	sim_marks_receipt(receipt);
 	for (uint32_t lane = 0; lane < sim->knobs.n; lane++)
 		if (block->cut[lane].seq > 0)
 			stable &= check_batch_find(sim->check, &block->cut[lane].digest)->durable;
 	if (!block->is_used || !(stable >> node->id & 1))
-		sim_fail(sim, "replica %u: RECEIPT of height %llu before it is durable", node->id,
-			 (unsigned long long)receipt->height);
+		check_wrong(sim, node->id,
+			    "replica %u: RECEIPT of height %llu before it is durable", node->id,
+			    (unsigned long long)receipt->height);
+	/* A faulty member's claim stands for its disk. */
+	for (uint32_t i = 0; i < sim->knobs.n; i++)
+		stable |= (uint32_t)sim_check_is_faulty(sim, i) << i;
 	if ((uint32_t)__builtin_popcount(stable) < hs_quorum(sim->knobs.n))
 		sim_fail(sim, "receipt of height %llu while fewer than q disks hold it",
 			 (unsigned long long)receipt->height);
+	note_receipt(sim, receipt);
 	for (uint32_t i = 0; i < receipt->count; i++) {
 		struct check_transaction *transaction =
 			&client->transactions[receipt->first_seq + i];
@@ -308,16 +345,19 @@ void sim_check_receipt(struct sim *sim, struct sim_node *node,
 		if (transaction->height > 0 &&
 		    (transaction->height != receipt->height || transaction->index != index))
 			sim_fail(sim, "receipt of replica %u contradicts the order", node->id);
+		client->end = units_max(client->end, receipt->first_seq + i + 1);
 		transaction->receipt_height = receipt->height;
 		transaction->receipt_index = index++;
+		acknowledge(sim, node, transaction);
 	}
 }
 
 void sim_check_final(struct sim *sim, struct sim_node *node, uint64_t height, uint64_t tx_base,
 		     uint32_t tx_count)
 {
-	const struct check_height *known = height_of(sim->check, height);
+	const struct check_height *known = check_height_of(sim->check, height);
 
+	sim_marks_final(sim, node, height);
 	if (node->marked_height < height)
 		sim_fail(sim, "replica %u: FINAL of height %llu before its mark is durable",
 			 node->id, (unsigned long long)height);
@@ -328,12 +368,18 @@ void sim_check_final(struct sim *sim, struct sim_node *node, uint64_t height, ui
 
 void sim_check_end(struct sim *sim)
 {
+	sim_check_stable(sim, true);
+	sim_marks_end(sim);
 	for (uint32_t i = 0; i < sim->knobs.clients; i++)
 		for (uint64_t seq = 0; seq < sim->clients[i].next_seq; seq++) {
 			const struct check_transaction *transaction =
 				&sim->check->clients[i].transactions[seq];
 
 			if (transaction->receipt_height > 0 && transaction->height == 0)
-				sim_fail(sim, "a receipted transaction is lost");
+				sim_fail(sim,
+					 "transaction %llu of client %u, receipted at height %llu, "
+					 "is lost",
+					 (unsigned long long)seq, i,
+					 (unsigned long long)transaction->receipt_height);
 		}
 }

@@ -38,15 +38,8 @@ void sim_clock_add(struct sim_clock *clock, uint64_t after_ns, const struct sim_
 	}
 }
 
-bool sim_clock_pop(struct sim_clock *clock, struct sim_event *ret_event)
+static void sink(struct sim_clock *clock, uint32_t at, const struct sim_event *event)
 {
-	struct sim_event last;
-	uint32_t at = 0;
-
-	if (clock->count == 0)
-		return false;
-	*ret_event = clock->heap[0];
-	last = clock->heap[--clock->count];
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 
@@ -55,12 +48,36 @@ bool sim_clock_pop(struct sim_clock *clock, struct sim_event *ret_event)
 		if (child + 1 < clock->count &&
 		    is_before(&clock->heap[child + 1], &clock->heap[child]))
 			child++;
-		if (is_before(&last, &clock->heap[child]))
+		if (is_before(event, &clock->heap[child]))
 			break;
 		clock->heap[at] = clock->heap[child];
 		at = child;
 	}
-	clock->heap[at] = last;
+	clock->heap[at] = *event;
+}
+
+void sim_clock_hasten(struct sim_clock *clock, uint32_t node, uint64_t until_ns)
+{
+	for (uint32_t i = 0; i < clock->count; i++)
+		if (clock->heap[i].node == node && clock->heap[i].at_ns == until_ns)
+			clock->heap[i].at_ns = clock->now_ns;
+	for (uint32_t i = clock->count / 2; i > 0; i--) {
+		struct sim_event event = clock->heap[i - 1];
+
+		sink(clock, i - 1, &event);
+	}
+}
+
+bool sim_clock_pop(struct sim_clock *clock, struct sim_event *ret_event)
+{
+	struct sim_event last;
+
+	if (clock->count == 0)
+		return false;
+	*ret_event = clock->heap[0];
+	last = clock->heap[--clock->count];
+	if (clock->count > 0)
+		sink(clock, 0, &last);
 	ensure(ret_event->at_ns >= clock->now_ns);
 	clock->now_ns = ret_event->at_ns;
 	return true;

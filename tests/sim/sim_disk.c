@@ -8,28 +8,13 @@
 #include "base/err.h"
 #include "base/prng.h"
 #include "base/units.h"
+#include "tests/sim/sim_disk_image.h"
 
 enum {
 	PAGE = BLOCKLOG_PAGE_BYTES,
 	SECTOR = BLOCKLOG_SECTOR_BYTES,
-	PAGE_SECTORS = PAGE / SECTOR,
 	OPS_MAX = BLOCKLOG_QUEUE_COUNT * BLOCKLOG_QUEUE_IOS_MAX,
-	FILES_MAX = 4096,
 	MILLION = 1000000,
-};
-
-/* One page in its two images; equal pointers: equal bytes. NULL: zeros. */
-struct sim_page {
-	uint8_t *now;
-	uint8_t *stable;
-	bool is_spoilt;
-};
-
-struct sim_file {
-	enum blocklog_area area;
-	uint64_t segment;
-	uint64_t bytes;
-	struct sim_page *pages;
 };
 
 struct sim_op {
@@ -44,9 +29,8 @@ struct sim_disk {
 	struct prng prng;
 	uint64_t now_ns;
 	uint64_t ordered;
-	struct sim_file *files[FILES_MAX];
-	uint32_t file_count;
-	uint64_t file_bytes;
+	struct sim_image image;
+	struct sim_image *kept; /* what sim_disk_keep() saw; NULL: nothing */
 	struct sim_op ops[OPS_MAX];
 	uint32_t op_count;
 	struct blocklog_io_done done[OPS_MAX];
@@ -57,11 +41,12 @@ struct sim_disk {
 	bool is_cut_shuffled;
 	uint64_t cut_at;
 	bool is_dead;
+	bool is_marred;
+	uint32_t slowness;
+	struct sim_disk_counts counts;
 	bool next_is_armed[BLOCKLOG_AREA_COUNT];
 	enum sim_disk_fault next_fault[BLOCKLOG_AREA_COUNT];
 };
-
-/* ---- images ---- */
 
 static void *must_allocate(size_t count, size_t bytes)
 {
@@ -74,96 +59,21 @@ static void *must_allocate(size_t count, size_t bytes)
 static struct sim_file *file_find(const struct sim_disk *disk, enum blocklog_area area,
 				  uint64_t segment)
 {
-	for (uint32_t i = 0; i < disk->file_count; i++)
-		if (disk->files[i]->area == area && disk->files[i]->segment == segment)
-			return disk->files[i];
-	return NULL;
+	return sim_image_find(&disk->image, area, segment);
 }
 
-static void page_release(struct sim_page *page)
+static struct sim_cache cache_of(struct sim_disk *disk)
 {
-	if (page->stable != page->now)
-		free(page->stable);
-	free(page->now);
+	return (struct sim_cache){ &disk->prng, disk->config.writeback,
+				   &disk->counts.written_back };
 }
 
-static void file_free(struct sim_file *file)
+static void sector_write(struct sim_disk *disk, struct sim_file *file, uint64_t offset,
+			 const uint8_t *bytes, bool is_stable)
 {
-	for (uint64_t i = 0; i < file->bytes / PAGE; i++)
-		page_release(&file->pages[i]);
-	free(file->pages);
-	free(file);
-}
+	struct sim_cache cache = cache_of(disk);
 
-static void file_remove(struct sim_disk *disk, struct sim_file *file)
-{
-	for (uint32_t i = 0; i < disk->file_count; i++) {
-		if (disk->files[i] != file)
-			continue;
-		disk->files[i] = disk->files[--disk->file_count];
-		disk->file_bytes -= file->bytes;
-		file_free(file);
-		return;
-	}
-}
-
-static uint8_t *page_writable(struct sim_page *page)
-{
-	if (!page->now) {
-		page->now = must_allocate(1, PAGE);
-		if (!page->stable)
-			page->stable = page->now;
-	}
-	return page->now;
-}
-
-/* Gives `now` bytes of its own, so that `stable` keeps the old ones. */
-static void page_split(struct sim_page *page)
-{
-	uint8_t *copy;
-
-	if (page->now && page->now != page->stable)
-		return;
-	copy = must_allocate(1, PAGE);
-	if (page->now)
-		memcpy(copy, page->now, PAGE);
-	page->now = copy;
-	if (!page->stable)
-		page->stable = must_allocate(1, PAGE);
-}
-
-static void page_join(struct sim_page *page)
-{
-	if (page->stable == page->now)
-		return;
-	free(page->stable);
-	page->stable = page->now;
-}
-
-/* What was readable and not stable is gone. */
-static void page_forget(struct sim_page *page)
-{
-	if (page->stable == page->now)
-		return;
-	free(page->now);
-	page->now = page->stable;
-}
-
-static void sector_write(struct sim_file *file, uint64_t offset, const uint8_t *bytes,
-			 bool is_stable)
-{
-	struct sim_page *page = &file->pages[offset / PAGE];
-	uint64_t in_page = offset % PAGE;
-
-	if (is_stable) {
-		memcpy(page_writable(page) + in_page, bytes, SECTOR);
-		if (page->stable != page->now)
-			memcpy(page->stable + in_page, bytes, SECTOR);
-	} else {
-		page_split(page);
-		memcpy(page->now + in_page, bytes, SECTOR);
-	}
-	page->is_spoilt = false;
+	sim_image_write(file, offset, bytes, is_stable ? NULL : &cache);
 }
 
 /* ---- one operation ---- */
@@ -219,7 +129,7 @@ static void write_all(struct sim_disk *disk, struct sim_file *file, const struct
 			disk->is_dead = true;
 			break;
 		}
-		sector_write(file, at + offset, io_at(io, offset), is_stable);
+		sector_write(disk, file, at + offset, io_at(io, offset), is_stable);
 		disk->sectors++;
 	}
 	free(order);
@@ -234,42 +144,74 @@ static void write_some(struct sim_disk *disk, struct sim_file *file, const struc
 
 	for (uint64_t offset = 0; offset < total; offset += SECTOR)
 		if (prng_chance(&disk->prng, chance))
-			sector_write(file, io->offset + offset, io_at(io, offset), is_stable);
+			sector_write(disk, file, io->offset + offset, io_at(io, offset), is_stable);
+}
+
+/* A fault beyond what an honest disk may do happens; it is counted, and remembered for ever. */
+static bool suffers(struct sim_disk *disk, uint32_t chance, uint64_t *counter)
+{
+	if (chance == 0 || !prng_chance(&disk->prng, chance))
+		return false;
+	(*counter)++;
+	disk->is_marred = true;
+	return true;
 }
 
 static bool write_suffers(struct sim_disk *disk, const struct blocklog_io *io,
-			  enum sim_disk_fault fault, uint32_t chance)
+			  enum sim_disk_fault fault, uint32_t chance, uint64_t *counter)
 {
-	if (disk->next_is_armed[io->area] && disk->next_fault[io->area] == fault) {
-		disk->next_is_armed[io->area] = false;
-		return true;
-	}
-	return chance > 0 && prng_chance(&disk->prng, chance);
+	if (!disk->next_is_armed[io->area] || disk->next_fault[io->area] != fault)
+		return suffers(disk, chance, counter);
+	disk->next_is_armed[io->area] = false;
+	disk->is_marred = true;
+	(*counter)++;
+	return true;
+}
+
+/* Pages of the file where a write of `total` bytes may land by mistake. */
+static uint64_t misdirected_to(struct sim_disk *disk, const struct sim_file *file, uint64_t total)
+{
+	return prng_below(&disk->prng, (file->bytes - total) / PAGE + 1) * PAGE;
+}
+
+static void write_fails(struct sim_disk *disk, struct sim_file *file, const struct blocklog_io *io)
+{
+	disk->counts.write_errors++;
+	write_some(disk, file, io, true);
 }
 
 static int run_write(struct sim_disk *disk, const struct blocklog_io *io)
 {
 	const struct sim_disk_faults *faults = &disk->config.faults;
+	struct sim_disk_counts *counts = &disk->counts;
 	struct sim_file *file = file_find(disk, io->area, io->segment);
 	uint64_t total = io_bytes(io);
+	bool is_stable;
 
 	if (!file)
 		return -ENOENT;
 	ensure(io->offset % PAGE == 0 && total % PAGE == 0 && total > 0);
 	ensure(io->offset + total <= file->bytes);
-	if (write_suffers(disk, io, SIM_DISK_WRITE_ERROR, faults->write_error)) {
-		write_some(disk, file, io, true);
+	if (disk->next_is_armed[io->area] && disk->next_fault[io->area] == SIM_DISK_WRITE_ERROR) {
+		disk->next_is_armed[io->area] = false;
+		write_fails(disk, file, io);
 		return -EIO;
 	}
-	if (write_suffers(disk, io, SIM_DISK_LOSE, faults->lose))
+	if (faults->write_error > 0 && prng_chance(&disk->prng, faults->write_error)) {
+		write_fails(disk, file, io);
+		return -EIO;
+	}
+	if (write_suffers(disk, io, SIM_DISK_LOSE, faults->lose, &counts->lost))
 		return 0;
-	if (write_suffers(disk, io, SIM_DISK_MISDIRECT, faults->misdirect)) {
-		uint64_t pages = (file->bytes - total) / PAGE;
-
-		write_all(disk, file, io, prng_below(&disk->prng, pages + 1) * PAGE, true);
+	if (write_suffers(disk, io, SIM_DISK_MISDIRECT, faults->misdirect, &counts->misdirected)) {
+		write_all(disk, file, io, misdirected_to(disk, file, total), true);
 		return 0;
 	}
-	write_all(disk, file, io, io->offset, !write_suffers(disk, io, SIM_DISK_LIE, faults->lie));
+	is_stable = !write_suffers(disk, io, SIM_DISK_LIE, faults->lie, &counts->lies);
+	write_all(disk, file, io, io->offset, is_stable);
+	if (suffers(disk, faults->latent, &counts->spoilt))
+		file->pages[io->offset / PAGE + prng_below(&disk->prng, total / PAGE)].is_spoilt =
+			true;
 	return 0;
 }
 
@@ -277,15 +219,8 @@ static void file_read(const struct sim_file *file, const struct blocklog_io *io,
 {
 	uint64_t total = io_bytes(io);
 
-	for (uint64_t offset = 0; offset < total; offset += PAGE) {
-		const struct sim_page *page = &file->pages[(io->offset + offset) / PAGE];
-		const uint8_t *bytes = is_stable ? page->stable : page->now;
-
-		if (bytes)
-			memcpy(io_at(io, offset), bytes, PAGE);
-		else
-			memset(io_at(io, offset), 0, PAGE);
-	}
+	for (uint64_t offset = 0; offset < total; offset += PAGE)
+		sim_image_read(file, io->offset + offset, io_at(io, offset), is_stable);
 }
 
 static int run_read(struct sim_disk *disk, const struct blocklog_io *io)
@@ -302,9 +237,11 @@ static int run_read(struct sim_disk *disk, const struct blocklog_io *io)
 	for (uint64_t offset = 0; offset < total; offset += PAGE)
 		if (file->pages[(io->offset + offset) / PAGE].is_spoilt)
 			return -EIO;
-	if (faults->read_error && prng_chance(&disk->prng, faults->read_error))
+	if (faults->read_error && prng_chance(&disk->prng, faults->read_error)) {
+		disk->counts.read_errors++;
 		return -EIO;
-	if (faults->rot && prng_chance(&disk->prng, faults->rot))
+	}
+	if (suffers(disk, faults->rot, &disk->counts.rotten))
 		sim_disk_flip(disk, io->area, io->segment,
 			      io->offset + prng_below(&disk->prng, total),
 			      (uint8_t)(1U << prng_below(&disk->prng, 8)));
@@ -314,20 +251,13 @@ static int run_read(struct sim_disk *disk, const struct blocklog_io *io)
 
 static int run_create(struct sim_disk *disk, const struct blocklog_io *io)
 {
-	struct sim_file *file;
-
 	if (file_find(disk, io->area, io->segment))
 		return -EEXIST;
-	if (disk->config.bytes_max && disk->file_bytes + io->bytes > disk->config.bytes_max)
+	if (disk->config.bytes_max && disk->image.file_bytes + io->bytes > disk->config.bytes_max) {
+		disk->counts.full++;
 		return -ENOSPC;
-	ensure(disk->file_count < FILES_MAX && io->bytes % PAGE == 0);
-	file = must_allocate(1, sizeof(*file));
-	file->area = io->area;
-	file->segment = io->segment;
-	file->bytes = io->bytes;
-	file->pages = must_allocate((size_t)(io->bytes / PAGE), sizeof(*file->pages));
-	disk->files[disk->file_count++] = file;
-	disk->file_bytes += io->bytes;
+	}
+	sim_image_create(&disk->image, io->area, io->segment, io->bytes);
 	return 0;
 }
 
@@ -337,8 +267,9 @@ static int run_sync(struct sim_disk *disk, const struct blocklog_io *io)
 
 	if (!file)
 		return -ENOENT;
-	for (uint64_t i = 0; i < file->bytes / PAGE; i++)
-		page_join(&file->pages[i]);
+	if (suffers(disk, disk->config.faults.sync_lie, &disk->counts.sync_lies))
+		return 0;
+	sim_image_sync(file);
 	return 0;
 }
 
@@ -358,7 +289,7 @@ static int run(struct sim_disk *disk, const struct blocklog_io *io)
 	case BLOCKLOG_IO_REMOVE:
 		file = file_find(disk, io->area, io->segment);
 		if (file)
-			file_remove(disk, file);
+			sim_image_remove(&disk->image, file);
 		return file ? 0 : -ENOENT;
 	}
 	return -EINVAL;
@@ -377,8 +308,13 @@ static uint64_t latency_ns(struct sim_disk *disk, const struct blocklog_io *io)
 	uint64_t base = io->kind == BLOCKLOG_IO_READ ? config->read_ns : config->write_ns;
 	uint64_t pages = (io->kind == BLOCKLOG_IO_CREATE ? io->bytes : io_bytes(io)) / PAGE;
 	uint64_t jitter = config->jitter_ns ? prng_below(&disk->prng, config->jitter_ns) : 0;
+	uint64_t total = base + pages * config->page_ns + jitter;
 
-	return base + pages * config->page_ns + jitter;
+	if (config->slow > 0 && prng_chance(&disk->prng, config->slow)) {
+		disk->counts.slow++;
+		total += prng_below(&disk->prng, config->slow_ns);
+	}
+	return total * disk->slowness;
 }
 
 static void disk_submit(struct blocklog_dev *dev, const struct blocklog_io *io)
@@ -456,11 +392,11 @@ static int disk_census(struct blocklog_dev *dev, enum blocklog_area area, uint64
 	uint64_t end = 0;
 	uint64_t count = 0;
 
-	for (uint32_t i = 0; i < disk->file_count; i++) {
-		if (disk->files[i]->area != area)
+	for (uint32_t i = 0; i < disk->image.file_count; i++) {
+		if (disk->image.files[i]->area != area)
 			continue;
-		first = units_min(first, disk->files[i]->segment);
-		end = units_max(end, disk->files[i]->segment + 1);
+		first = units_min(first, disk->image.files[i]->segment);
+		end = units_max(end, disk->image.files[i]->segment + 1);
 		count++;
 	}
 	if (count == 0)
@@ -514,6 +450,7 @@ struct sim_disk *sim_disk_new(const struct sim_disk_config *config)
 
 	disk->dev.ops = &disk_ops;
 	disk->config = *config;
+	disk->slowness = 1;
 	prng_seed(&disk->prng, config->seed);
 	return disk;
 }
@@ -522,8 +459,10 @@ void sim_disk_free(struct sim_disk *disk)
 {
 	if (!disk)
 		return;
-	while (disk->file_count > 0)
-		file_remove(disk, disk->files[0]);
+	sim_image_clear(&disk->image);
+	if (disk->kept)
+		sim_image_clear(disk->kept);
+	free(disk->kept);
 	free(disk);
 }
 
@@ -563,8 +502,10 @@ static void interrupt(struct sim_disk *disk, bool is_stable)
 		const struct blocklog_io *io = &disk->ops[i].io;
 		struct sim_file *file = file_find(disk, io->area, io->segment);
 
-		if (io->kind == BLOCKLOG_IO_WRITE && file)
-			write_some(disk, file, io, is_stable);
+		if (io->kind != BLOCKLOG_IO_WRITE || !file)
+			continue;
+		disk->counts.torn++;
+		write_some(disk, file, io, is_stable);
 	}
 	disk->op_count = 0;
 	disk->done_count = 0;
@@ -575,10 +516,10 @@ static void interrupt(struct sim_disk *disk, bool is_stable)
 
 void sim_disk_crash(struct sim_disk *disk)
 {
+	struct sim_cache cache = cache_of(disk);
+
 	interrupt(disk, true);
-	for (uint32_t i = 0; i < disk->file_count; i++)
-		for (uint64_t page = 0; page < disk->files[i]->bytes / PAGE; page++)
-			page_forget(&disk->files[i]->pages[page]);
+	sim_image_cut(&disk->image, &cache);
 }
 
 void sim_disk_kill(struct sim_disk *disk)
@@ -628,13 +569,9 @@ void sim_disk_flip(struct sim_disk *disk, enum blocklog_area area, uint64_t segm
 		   uint64_t offset, uint8_t mask)
 {
 	struct sim_file *file = file_find(disk, area, segment);
-	struct sim_page *page;
 
-	ensure(file && offset < file->bytes);
-	page = &file->pages[offset / PAGE];
-	page_writable(page)[offset % PAGE] ^= mask;
-	if (page->stable != page->now)
-		page->stable[offset % PAGE] ^= mask;
+	ensure(file != NULL);
+	sim_image_flip(file, offset, mask);
 }
 
 void sim_disk_spoil(struct sim_disk *disk, enum blocklog_area area, uint64_t segment,
@@ -651,7 +588,66 @@ void sim_disk_lose_file(struct sim_disk *disk, enum blocklog_area area, uint64_t
 	struct sim_file *file = file_find(disk, area, segment);
 
 	ensure(file != NULL);
-	file_remove(disk, file);
+	sim_image_remove(&disk->image, file);
+}
+
+void sim_disk_set_slowness(struct sim_disk *disk, uint32_t factor)
+{
+	ensure(factor > 0);
+	disk->slowness = factor;
+}
+
+uint64_t sim_disk_bytes(const struct sim_disk *disk)
+{
+	return disk->image.file_bytes;
+}
+
+bool sim_disk_is_marred(const struct sim_disk *disk)
+{
+	return disk->is_marred;
+}
+
+void sim_disk_mar(struct sim_disk *disk)
+{
+	disk->is_marred = true;
+}
+
+const struct sim_disk_counts *sim_disk_counts(const struct sim_disk *disk)
+{
+	return &disk->counts;
+}
+
+void sim_disk_keep(struct sim_disk *disk)
+{
+	if (!disk->kept)
+		disk->kept = must_allocate(1, sizeof(*disk->kept));
+	sim_image_clear(disk->kept);
+	sim_image_copy(&disk->image, disk->kept);
+}
+
+bool sim_disk_has_kept(const struct sim_disk *disk)
+{
+	return disk->kept != NULL;
+}
+
+bool sim_disk_roll_back(struct sim_disk *disk)
+{
+	ensure(disk->op_count == 0);
+	if (!disk->kept)
+		return false;
+	sim_image_clear(&disk->image);
+	sim_image_copy(disk->kept, &disk->image);
+	disk->counts.rolled_back++;
+	disk->is_marred = true;
+	return true;
+}
+
+void sim_disk_wipe(struct sim_disk *disk)
+{
+	ensure(disk->op_count == 0);
+	sim_image_clear(&disk->image);
+	disk->counts.wiped++;
+	disk->is_marred = true;
 }
 
 static int stable_read(void *context, enum blocklog_area area, uint64_t segment, uint64_t offset,

@@ -28,14 +28,19 @@
 
 struct sim_disk;
 
-/* Parts per million of the operations they apply to; all 0: a perfect disk. */
+/*
+ * Parts per million of the operations they apply to; all 0: a perfect disk. Only errors
+ * that are reported are an honest disk's; one that does anything else is marred.
+ */
 struct sim_disk_faults {
 	uint32_t write_error; /* -EIO, some sectors reached the disk */
 	uint32_t read_error;  /* -EIO once */
 	uint32_t rot;         /* a read finds one bit flipped, for ever */
 	uint32_t misdirect;   /* a write goes to another page of the file and reports success */
 	uint32_t lose;        /* a write goes nowhere and reports success */
-	uint32_t lie; /* a write is reported durable and is not stable until the next sync */
+	uint32_t lie;      /* a write is reported durable and is not stable until the next sync */
+	uint32_t sync_lie; /* a sync reports success and leaves the cache as it is */
+	uint32_t latent;   /* a page just written can not be read any more until it is written */
 };
 
 struct sim_disk_config {
@@ -44,6 +49,9 @@ struct sim_disk_config {
 	uint64_t read_ns;
 	uint64_t page_ns;
 	uint64_t jitter_ns; /* up to this much more, uniformly */
+	uint32_t slow;      /* operations that take up to slow_ns longer */
+	uint64_t slow_ns;
+	uint32_t writeback; /* sectors of the volatile cache that reach the medium by themselves */
 	uint64_t bytes_max; /* files together; creation beyond it is -ENOSPC; 0: no limit */
 	struct sim_disk_faults faults;
 };
@@ -79,6 +87,46 @@ uint64_t sim_disk_writes(const struct sim_disk *disk);
 
 void sim_disk_set_faults(struct sim_disk *disk, const struct sim_disk_faults *faults);
 void sim_disk_set_bytes_max(struct sim_disk *disk, uint64_t bytes_max);
+
+/* How often each thing happened: a fault that never happens tests nothing. */
+struct sim_disk_counts {
+	uint64_t torn;         /* writes under way when power or process ended */
+	uint64_t written_back; /* sectors of the cache that outlived a power cut */
+	uint64_t write_errors;
+	uint64_t read_errors;
+	uint64_t rotten;
+	uint64_t misdirected;
+	uint64_t lost;
+	uint64_t lies;
+	uint64_t sync_lies;
+	uint64_t spoilt;
+	uint64_t full;
+	uint64_t slow;
+	uint64_t rolled_back;
+	uint64_t wiped;
+};
+const struct sim_disk_counts *sim_disk_counts(const struct sim_disk *disk);
+
+/* Every latency from now on is `factor` times as long. */
+void sim_disk_set_slowness(struct sim_disk *disk, uint32_t factor);
+
+/* Bytes of all files. */
+uint64_t sim_disk_bytes(const struct sim_disk *disk);
+
+/* True once the disk did what no honest one does; sim_disk_mar() says so for the caller's deeds. */
+bool sim_disk_is_marred(const struct sim_disk *disk);
+void sim_disk_mar(struct sim_disk *disk);
+
+/*
+ * An old image comes back, as when a snapshot is restored: keep remembers the stable
+ * image, roll_back puts it into both. False: nothing was kept. Nothing is under way.
+ */
+void sim_disk_keep(struct sim_disk *disk);
+bool sim_disk_roll_back(struct sim_disk *disk);
+bool sim_disk_has_kept(const struct sim_disk *disk);
+
+/* Another, empty disk in its place. Nothing is under way. */
+void sim_disk_wipe(struct sim_disk *disk);
 
 /* Makes the next write to `area` suffer one certain fault. */
 enum sim_disk_fault {

@@ -6,7 +6,8 @@
 #include "base/ensure.h"
 #include "base/units.h"
 #include "replica/replica_windows.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_adversary.h"
+#include "tests/sim/sim_memory.h"
 #include "wire/wire_seal.h"
 
 enum {
@@ -16,6 +17,8 @@ enum {
 	CALM_WORK_BUNDLES = 3,                        /* a client's bundles after healing */
 };
 
+enum { FRAMES_BYTES = SIM_CLIENTS_MAX * CLIENT_FRAMES_MAX * sizeof(struct sim_frame) };
+
 struct draft {
 	uint8_t bytes[LANE_FRAME_BYTES_MAX];
 	uint32_t body_bytes;
@@ -24,8 +27,7 @@ struct draft {
 void sim_workload_init(struct sim *sim)
 {
 	sim->frame_room = sim->knobs.clients * CLIENT_FRAMES_MAX;
-	sim->frames = calloc(sim->frame_room, sizeof(*sim->frames));
-	ensure(sim->frames);
+	sim->frames = sim_memory_take(FRAMES_BYTES);
 	for (uint32_t i = 0; i < sim->knobs.clients; i++) {
 		struct sim_event event = { .kind = SIM_EVENT_CLIENT, .argument = i };
 
@@ -35,6 +37,13 @@ void sim_workload_init(struct sim *sim)
 			      UNITS_NS_PER_MS + prng_below(&sim->prng, sim->knobs.bundle_every_ns),
 			      &event);
 	}
+}
+
+void sim_workload_fini(struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->frame_room; i++)
+		sim->frames[i].is_used = false;
+	sim_memory_give(sim->frames, FRAMES_BYTES);
 }
 
 uint32_t sim_client_of(const struct sim *sim, const struct crypto_public_key *key)
@@ -55,6 +64,7 @@ static void submit(struct sim *sim, uint32_t client, const uint8_t *bytes, uint3
 	uint64_t delay_ns =
 		sim->knobs.delay_min_ns + prng_below(&sim->prng, sim->knobs.delay_mean_ns + 1);
 
+	event.node = sim_adversary_slot(sim, event.node);
 	event.incarnation = sim->nodes[event.node].incarnation;
 	if (!sim->nodes[event.node].is_up ||
 	    (sim->is_chaos && prng_chance(&sim->prng, sim->knobs.loss_ppm)))
