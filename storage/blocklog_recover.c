@@ -245,7 +245,7 @@ int blocklog_recover_super(const struct blocklog_source *source, void *window,
 
 /* ---- safety log ---- */
 
-enum slot_state { SLOT_EMPTY, SLOT_VALID, SLOT_TORN, SLOT_UNREADABLE };
+enum slot_state { SLOT_EMPTY, SLOT_VALID, SLOT_TORN, SLOT_UNREADABLE }; /* in this order */
 
 static enum slot_state slot_read(const struct blocklog_source *source,
 				 const struct blocklog_key *key, uint64_t slot, uint32_t copy,
@@ -350,6 +350,7 @@ int blocklog_recover_safety(const struct blocklog_source *source, const struct b
 		struct blocklog_head head;
 
 		ret_found->copy_is_bad[copy] = !slots_hold(&slots, copy, newest->sequence);
+		ret_found->next_is_rubbish[copy] = slots.state[copy][next] >= SLOT_TORN;
 		if (is_read || ret_found->copy_is_bad[copy])
 			continue;
 		is_read = slot_read(source, key, newest->sequence % BLOCKLOG_SAFETY_SLOTS, copy,

@@ -105,6 +105,7 @@ struct blocklog_safety_found {
 	bool copy_is_bad[BLOCKLOG_SAFETY_COPIES];
 	uint64_t settled[BLOCKLOG_LOG_COUNT]; /* durable ends it has seen; 0 for the safety log */
 	uint64_t torn_bytes;                  /* in the next slot */
+	bool next_is_rubbish[BLOCKLOG_SAFETY_COPIES]; /* torn or unreadable: to be zeroed */
 };
 
 /*

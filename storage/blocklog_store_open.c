@@ -216,6 +216,24 @@ static int open_super(struct blocklog_store *store)
 	return code;
 }
 
+/*
+ * The next record goes where a torn one may lie. Sectors of both could make the torn one whole
+ * in one copy, beside the new one in the other: nobody could tell which is the newest.
+ */
+static int clear_next_slot(struct blocklog_store *store, const struct blocklog_safety_found *found)
+{
+	_Static_assert((int)BLOCKLOG_SAFETY_SLOT_BYTES <= (int)ZEROS_BYTES, "a slot fits");
+	int code = 0;
+
+	for (uint32_t copy = 0; copy < BLOCKLOG_SAFETY_COPIES && code == 0; copy++)
+		if (found->next_is_rubbish[copy])
+			code = blocklog_sync_write(store, BLOCKLOG_AREA_SAFETY, 0,
+						   blocklog_safety_offset(found->head.sequence + 1,
+									  copy),
+						   store->zeros, BLOCKLOG_SAFETY_SLOT_BYTES);
+	return code;
+}
+
 static int open_safety(struct blocklog_store *store, uint64_t settled[BLOCKLOG_LOG_COUNT])
 {
 	struct blocklog_source source = source_of(store);
@@ -238,6 +256,8 @@ static int open_safety(struct blocklog_store *store, uint64_t settled[BLOCKLOG_L
 					   safety->found, BLOCKLOG_SAFETY_SLOT_BYTES);
 		store->recovery.safety_copy_repaired = true;
 	}
+	if (code == 0)
+		code = clear_next_slot(store, &found);
 	if (code != 0)
 		return code;
 	safety->is_found = true;

@@ -457,6 +457,70 @@ static void rewrite_third(struct fixture *f, bool both_copies, uint32_t appended
 	UNIT_EQUAL(fixture_open(f), 0);
 }
 
+/* Sector `sector` of another record in the next slot of `copy`, as a torn write leaves it. */
+static void tear_next(struct fixture *f, uint64_t sequence, uint32_t copy, const uint8_t *slot,
+		      uint32_t sector)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t page[BLOCKLOG_PAGE_BYTES];
+	uint64_t offset = blocklog_safety_offset(sequence, copy);
+	uint32_t at = sector * BLOCKLOG_SECTOR_BYTES;
+
+	UNIT_EQUAL(blocklog_sync_read(f->store, BLOCKLOG_AREA_SAFETY, 0, offset, page,
+				      sizeof(page)),
+		   0);
+	memcpy(page + at, slot + at, BLOCKLOG_SECTOR_BYTES);
+	UNIT_EQUAL(blocklog_sync_write(f->store, BLOCKLOG_AREA_SAFETY, 0, offset, page,
+				       sizeof(page)),
+		   0);
+}
+
+/* Slot 4 of a store whose fourth record is `word` and a filling, longer than a sector. */
+static void make_fourth(const char *word, uint8_t ret_slot[BLOCKLOG_SAFETY_SLOT_BYTES])
+{
+	uint8_t bytes[BLOCKLOG_SECTOR_BYTES + 100];
+	struct fixture f;
+	uint64_t position;
+
+	memset(bytes, 'z', sizeof(bytes));
+	memcpy(bytes, word, strlen(word));
+	safety_start(&f, 3);
+	UNIT_EQUAL(blocklog_store_append(f.store, BLOCKLOG_SAFETY, 1, bytes, sizeof(bytes),
+					 f.tickets++, &position),
+		   0);
+	fixture_settle(&f);
+	UNIT_EQUAL(blocklog_sync_read(f.store, BLOCKLOG_AREA_SAFETY, 0,
+				      blocklog_safety_offset(4, 0), ret_slot,
+				      BLOCKLOG_SAFETY_SLOT_BYTES),
+		   0);
+	fixture_end(&f);
+}
+
+/*
+ * Two lives write a record each into one slot, and both writes are torn in copy 1: the first
+ * leaves its first sector, the second its last one, which is the same in both records.
+ */
+static void two_torn_writes_do_not_make_one_whole_record(void)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t first[BLOCKLOG_SAFETY_SLOT_BYTES];
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t second[BLOCKLOG_SAFETY_SLOT_BYTES];
+	struct fixture f;
+	const void *found;
+	size_t count;
+
+	make_fourth("first", first);
+	make_fourth("second", second);
+	safety_start(&f, 3);
+	tear_next(&f, 4, 1, first, 0);
+	UNIT_EQUAL(fixture_open(&f), 0);
+	tear_next(&f, 4, 0, second, 0);
+	tear_next(&f, 4, 0, second, 1);
+	tear_next(&f, 4, 1, second, 1);
+	UNIT_EQUAL(fixture_open(&f), 0);
+	UNIT_REQUIRE(blocklog_store_safety(f.store, &found, &count) == 0);
+	UNIT_CHECK(memcmp(found, "second", 6) == 0);
+	fixture_end(&f);
+}
+
 static void two_newest_records_that_differ_make_an_observer(void)
 {
 	struct fixture f;
@@ -516,6 +580,7 @@ UNIT_SUITE("blocklog_store_open", UNIT_TEST(a_formatted_store_opens_empty_with_r
 	   UNIT_TEST(a_damaged_safety_copy_is_repaired_from_the_other),
 	   UNIT_TEST(the_slots_wrap_round_and_the_newest_record_is_found),
 	   UNIT_TEST(without_any_readable_safety_record_the_node_is_an_observer),
+	   UNIT_TEST(two_torn_writes_do_not_make_one_whole_record),
 	   UNIT_TEST(an_unreadable_next_slot_makes_an_observer_not_an_older_record),
 	   UNIT_TEST(two_newest_records_that_differ_make_an_observer),
 	   UNIT_TEST(a_newest_record_that_does_not_follow_the_one_before_makes_an_observer),
