@@ -25,7 +25,7 @@ struct tip { /* a reason to commit `id`; is_qc: only its parent, and only by C2 
 
 struct replica {
 	uint64_t life, restored, vote, timeout, commit, lock, lock_before, delivered;
-	struct record disk;
+	struct record disk, asked;
 	bool has_disk, is_liar;
 	struct tip tip[TIPS_MAX];
 	uint32_t tips;
@@ -156,10 +156,11 @@ static void say_vote(uint64_t r, uint64_t view, uint64_t id)
 	check_block(r, b);
 	must(has_entered(r, view), "A", "a vote in a view it has not entered");
 	must(view > own->timeout, "V", "a vote in a view it timed out");
-	must(view > own->vote, "V", "a vote behind an earlier one");
+	must(view > own->vote || *fact(ASKED_VOTE, r, view, 0) == id, "V",
+	     "a vote behind an earlier one");
 	must(disk->qc >= b->jview || (is_intent && disk->intent_qc == b->jview), "D",
 	     "VOTE before its lock");
-	own->vote = view;
+	own->vote = max(own->vote, view);
 	own->lock = max(own->lock, b->jview);
 }
 
@@ -179,8 +180,9 @@ static void say_commit(uint64_t r, uint64_t view, uint64_t id)
 		return;
 	must(*fact(KNOWS_QC, mind(r), view, id), "K", "a commit vote without the certificate");
 	must(view > own->timeout, "K", "a commit vote in a view it timed out");
-	must(view > own->commit, "K", "a commit vote behind an earlier one");
-	own->commit = view;
+	must(view > own->commit || *fact(ASKED_COMMIT, r, view, 0) == id, "K",
+	     "a commit vote behind an earlier one");
+	own->commit = max(own->commit, view);
 	own->lock = max(own->lock, view);
 }
 
@@ -297,6 +299,24 @@ static void check_lock(const struct record *record)
 	     "R", "no quorum voted for the lock on the disk");
 }
 
+static void check_record(const struct record *n, const struct record *old)
+{
+	must(n->vote >= old->vote && n->timeout >= old->timeout && n->commit >= old->commit &&
+		     n->proposed >= old->proposed && n->qc >= old->qc &&
+		     n->committed >= old->committed && max(n->vote, n->intent) >= old->intent,
+	     "R", "a field of the record fell");
+	must(n->timeout_qc <= n->qc, "L", "a timeout above the lock");
+}
+
+/* Signatures may end in another order than they were asked for: decisions have an order. */
+static void on_ask(uint64_t r, const struct record *n)
+{
+	check_record(n, &replicas[r].asked);
+	replicas[r].asked = *n;
+	*fact(ASKED_VOTE, r, n->vote, 0) = n->vote_id;
+	*fact(ASKED_COMMIT, r, n->commit, 0) = n->commit_id;
+}
+
 static void on_record(const struct conform_line *line, uint64_t r)
 {
 	struct replica *own = &replicas[r];
@@ -306,12 +326,11 @@ static void on_record(const struct conform_line *line, uint64_t r)
 			    at[14], at[15], at[17], at[18], at[19], at[22], at[24] };
 
 	must(line->count == 25, "-", "no record");
-	must(!own->has_disk ||
-		     (n.vote >= old.vote && n.timeout >= old.timeout && n.commit >= old.commit &&
-		      n.proposed >= old.proposed && n.qc >= old.qc &&
-		      n.committed >= old.committed && max(n.vote, n.intent) >= old.intent),
-	     "R", "a field of the record fell");
-	must(n.timeout_qc <= n.qc, "L", "a timeout above the lock");
+	if (line->word[0][0] == 'a') {
+		on_ask(r, &n);
+		return;
+	}
+	check_record(&n, &old);
 	check_lock(&n);
 	if (n.timeout > old.timeout)
 		own->lock_before = own->has_disk ? old.qc : 0;
@@ -319,6 +338,7 @@ static void on_record(const struct conform_line *line, uint64_t r)
 	own->has_disk = true;
 	if (line->word[0][0] != 's')
 		return;
+	own->asked = n;
 	own->life++;
 	own->tips = 0;
 	own->delivered = 0;
@@ -409,7 +429,7 @@ static void on_event(const struct conform_line *line, uint64_t r)
 {
 	const char *verb = line->word[0], *kind = line->word[2];
 
-	if (strcmp(verb, "start") == 0 || strcmp(verb, "record") == 0)
+	if (strcmp(verb, "start") == 0 || strcmp(verb, "record") == 0 || strcmp(verb, "ask") == 0)
 		on_record(line, r);
 	else if (strcmp(verb, "keep") == 0)
 		on_keep(r, line->number[2]);

@@ -7,7 +7,8 @@
  *
  *     replicas N #GENESIS
  *     block #ID author view height time #PARENT jview cut...
- *     start R record...   record R record...   a life begins; what became durable
+ *     start R record...                        a life begins, with what is on the disk
+ *     ask R record...   record R record...     it decided this; this became durable
  *     keep R #BLOCK                            the block is durable
  *     deliver R height #BLOCK                  it is in the order
  *     V R qc|fc view #BLOCK signer...          V is hear, have (from or for the disk) or say

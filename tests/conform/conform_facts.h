@@ -26,6 +26,8 @@ enum fact {
 	COUNT, /* voices heard */
 	BLOCK_AT,
 	COMMITTED,
+	ASKED_VOTE, /* what a record it asked for names, by view: the order of decisions */
+	ASKED_COMMIT,
 	DELIVERED, /* by height: the block all agree on */
 };
 

@@ -554,7 +554,7 @@ void sim_conform_end(struct sim *sim);
 void sim_conform_said(struct sim *sim, uint32_t node, const struct wire_message *message);
 void sim_conform_heard(struct sim *sim, uint32_t node, uint32_t from, const uint8_t *bytes,
 		       uint32_t count);
-void sim_conform_record(struct sim *sim, uint32_t node, bool is_start,
+void sim_conform_record(struct sim *sim, uint32_t node, const char *verb,
 			const struct hs_record *record);
 void sim_conform_block(struct sim *sim, uint32_t node, const struct crypto_hash *id);
 void sim_conform_append(struct sim *sim, uint32_t node, const struct hs_block *block);

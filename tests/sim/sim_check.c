@@ -660,6 +660,7 @@ void sim_check_append(struct sim *sim, struct sim_node *node, struct sim_append 
 		ensure(wire_decode_record(append->bytes, append->byte_count, sim->knobs.n,
 					  append->record) == 0);
 		node->asked = *append->record;
+		sim_conform_record(sim, node->id, "ask", &node->asked);
 		break;
 	case REPLICA_RECORD_EVIDENCE:
 		ensure(wire_decode(append->bytes, append->byte_count, node->id,
@@ -696,7 +697,7 @@ void sim_check_durable(struct sim *sim, struct sim_node *node, const struct sim_
 	case REPLICA_RECORD_SAFETY:
 		node->durable = *append->record;
 		node->has_durable = true;
-		sim_conform_record(sim, node->id, false, &node->durable);
+		sim_conform_record(sim, node->id, "record", &node->durable);
 		break;
 	default:
 		break;

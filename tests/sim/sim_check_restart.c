@@ -1,5 +1,7 @@
 /* The observer at a recovery: what was durable is there, and the record is not an older one. */
 
+#include <inttypes.h>
+
 #include "dataplane/lane_batch.h"
 #include "tests/sim/sim_marks.h"
 
@@ -56,6 +58,22 @@ static bool record_is_older(const struct hs_record *record, const struct hs_reco
 	       record->high_qc.view < than->high_qc.view;
 }
 
+/* "v/t/c/p/q": the views of its VOTE, TIMEOUT, COMMIT, PROPOSE and high QC. */
+static _Noreturn void fail_older(const struct sim *sim, const struct sim_node *node)
+{
+	const struct hs_record *is = &node->scanned;
+	const struct hs_record *was = &node->durable;
+
+	sim_fail(sim,
+		 "replica %u: its safety record is older than one it was told is durable: "
+		 "views %" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64
+		 " instead of %" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64,
+		 node->id, is->last_vote_view, is->last_timeout_view, is->last_commit_view,
+		 is->last_proposed_view, is->high_qc.view, was->last_vote_view,
+		 was->last_timeout_view, was->last_commit_view, was->last_proposed_view,
+		 was->high_qc.view);
+}
+
 /* After recovery: nothing that was durable is gone, and the record is not older than promised. */
 void sim_check_restart(struct sim *sim, struct sim_node *node)
 {
@@ -65,7 +83,7 @@ void sim_check_restart(struct sim *sim, struct sim_node *node)
 	node->is_observer = false;
 	if (sim_adversary_has(sim, node->id))
 		return;
-	sim_conform_record(sim, node->id, true, &node->scanned);
+	sim_conform_record(sim, node->id, "start", &node->scanned);
 	sim_marks_restart(sim, node);
 	for (uint32_t i = 0; i < check->block_count; i++)
 		restart_block(sim, node, &check->blocks[check->block_slot[i]]);
@@ -73,9 +91,7 @@ void sim_check_restart(struct sim *sim, struct sim_node *node)
 		restart_batch(sim, node, &check->batches[check->batch_slot[i]]);
 	if (node->has_durable && record_is_older(&node->scanned, &node->durable) &&
 	    !sim_check_is_faulty(sim, node->id))
-		sim_fail(sim,
-			 "replica %u: its safety record is older than one it was told is durable",
-			 node->id);
+		fail_older(sim, node);
 	node->durable = node->scanned;
 	node->asked = node->scanned;
 	node->has_durable = true;

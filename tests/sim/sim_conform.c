@@ -212,17 +212,16 @@ void sim_conform_heard(struct sim *sim, uint32_t node, uint32_t from, const uint
 		write_message(sim, "hear", node, &message);
 }
 
-void sim_conform_record(struct sim *sim, uint32_t node, bool is_start,
+void sim_conform_record(struct sim *sim, uint32_t node, const char *verb,
 			const struct hs_record *record)
 {
 	FILE *out = sim->trace_file;
 
 	if (!is_traced(sim, node))
 		return;
-	fprintf(out, "%s %u vote %" PRIu64 " %s timeout %" PRIu64 " %" PRIu64,
-		is_start ? "start" : "record", node, record->last_vote_view,
-		id_of(&record->last_vote_id).text, record->last_timeout_view,
-		record->last_timeout_qc_view);
+	fprintf(out, "%s %u vote %" PRIu64 " %s timeout %" PRIu64 " %" PRIu64, verb, node,
+		record->last_vote_view, id_of(&record->last_vote_id).text,
+		record->last_timeout_view, record->last_timeout_qc_view);
 	fprintf(out, " commit %" PRIu64 " %s proposed %" PRIu64 " qc %" PRIu64 " %s",
 		record->last_commit_view, id_of(&record->last_commit_id).text,
 		record->last_proposed_view, record->high_qc.view,
