@@ -5,18 +5,25 @@ set -u
 usage() {
 	cat <<'END'
 usage: ./test.sh [--suite NAME]... [--list] [--json FILE] [--help]
+       ./test.sh --campaign MINUTES [--json FILE]
+       ./test.sh --seed N [--json FILE]
 
 Builds Quorate twice (gcc with warnings as errors; clang with AddressSanitizer
 and UndefinedBehaviorSanitizer) below ./build, runs all tests of both builds,
-then the integration scripts, and ends with one line:
+then some mutants and the integration scripts, and ends with one line:
 
     N passed, N failed, N skipped
 
   --suite NAME   only this suite: unit, golden, sim, conform, twins, explore,
-                 fuzz, house or integration; may be given several times
+                 fuzz, house, mutants or integration; may be given several times
   --list         name the tests, run none
   --json FILE    write the results to FILE as well
   --help         this text
+
+  --campaign MINUTES
+                 search for violations on every processor and log the sums in
+                 tests/campaign.tsv (see tools/campaign --help)
+  --seed N       run one seed of the simulator again, with every event it tells
 
 Runs as root: it installs missing Debian packages (tools/packages.txt), and the
 integration tests make network namespaces. A test that lacks a facility is
@@ -32,13 +39,15 @@ fail_usage() {
 
 suites=()
 json=""
+minutes=""
+seed=""
 is_list=false
 while [ $# -gt 0 ]; do
 	case $1 in
 	--suite)
 		[ $# -ge 2 ] || fail_usage "--suite needs a name"
 		case $2 in
-		unit | golden | sim | conform | twins | explore | fuzz | house | integration)
+		unit | golden | sim | conform | twins | explore | fuzz | house | mutants | integration)
 			suites+=("$2")
 			;;
 		*) fail_usage "no suite is named '$2'" ;;
@@ -48,6 +57,12 @@ while [ $# -gt 0 ]; do
 	--json)
 		[ $# -ge 2 ] || fail_usage "--json needs a file"
 		json=$(realpath -m -- "$2")
+		shift
+		;;
+	--campaign | --seed)
+		[ $# -ge 2 ] || fail_usage "$1 needs a number"
+		[[ $2 =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail_usage "not a number: '$2'"
+		if [ "$1" = --seed ]; then seed=$2; else minutes=$2; fi
 		shift
 		;;
 	--list) is_list=true ;;
@@ -152,7 +167,7 @@ run_meson() {
 	local name=$1 chosen=() suite
 	shift
 	for suite in ${suites[@]+"${suites[@]}"}; do
-		[ "$suite" = integration ] || chosen+=(--suite "$suite")
+		[ "$suite" = integration ] || [ "$suite" = mutants ] || chosen+=(--suite "$suite")
 	done
 	say "tests: $name"
 	rm -f "build/$name/meson-logs/testlog.json"
@@ -217,6 +232,45 @@ run_integration() {
 	say "$name: exit code $code after $((SECONDS - start)) s"
 }
 
+# run_command NAME BOUND COMMAND...: passed if it ends with 0 within BOUND seconds.
+run_command() {
+	local name=$1 bound=$2 log start=$SECONDS code
+	log=$logs/$(basename "$name").log
+	shift 2
+	say "$name (at most $bound s)"
+	timeout --kill-after=20 "$bound" "$@" >"$log" 2>&1 </dev/null 9>&-
+	code=$?
+	if [ $code -eq 0 ]; then
+		add passed "$name" $((SECONDS - start)) ""
+	else
+		tail -n 40 "$log"
+		add failed "$name" $((SECONDS - start)) "exit code $code, see ${log#"$root"/}"
+	fi
+	say "$name: exit code $code after $((SECONDS - start)) s; $(tail -n 1 "$log")"
+}
+
+# Do all patches fit, can the tool fail, and would the tests notice these twelve?
+run_mutants() {
+	local turn=$RANDOM
+	run_command mutants/fit 120 tools/mutants --check
+	run_command mutants/canary 1200 tools/mutants --canary --budget 15
+	run_command "mutants/twelve-of-$turn" 2400 tools/mutants --rotate 12 --of "$turn"
+}
+
+# The same seeds under another compiler, another optimisation and sanitizers.
+run_hashes() {
+	local first=$((RANDOM << 16 | RANDOM)) build
+	for build in gcc clang-asan; do
+		timeout 1200 "build/$build/tests/sim/quorate-sim" --hashes "$first" 30 \
+			>"$logs/hashes-$build.log" 2>&1 9>&- &
+	done
+	wait
+	[ "$(wc -l <"$logs/hashes-gcc.log")" -eq 30 ] ||
+		echo "a seed failed" >>"$logs/hashes-gcc.log"
+	run_command "two-builds/hashes-from-$first" 10 \
+		diff "$logs/hashes-gcc.log" "$logs/hashes-clang-asan.log"
+}
+
 finish() {
 	trap - EXIT
 	python3 tools/test_results.py report "$results" ${json:+"$json"}
@@ -232,12 +286,25 @@ if ! tools/install_packages.sh; then
 	exit 2
 fi
 
+if [ -n "$minutes" ]; then
+	exec tools/campaign "$minutes" ${json:+--json "$json"} 9>&-
+fi
+if [ -n "$seed" ]; then
+	configure gcc gcc "${options[@]}" && ninja -C build/gcc tests/sim/quorate-sim \
+		>"$logs/build-sim.log" 2>&1 9>&- || {
+		echo "test.sh: the simulator does not build, see build/test-logs" >&2
+		exit 1
+	}
+	exec build/gcc/tests/sim/quorate-sim --seed "$seed" --verbose ${json:+--json "$json"} 9>&-
+fi
 if $is_list; then
 	configure gcc gcc "${options[@]}" || {
 		tail -n 20 "$logs/configure-gcc.log"
 		exit 1
 	}
 	meson test -C build/gcc --list 2>/dev/null | grep ' / ' | sed 's,^quorate:,,'
+	printf 'mutants / %s\n' fit canary twelve-of-a-turn
+	echo 'two-builds / hashes-from-a-seed'
 	integration_scripts | sed 's,^tests/\(.*\)\.sh$,\1,; s,/, / ,'
 	exit 0
 fi
@@ -246,6 +313,7 @@ trap 'add failed test.sh 0 "interrupted"; finish' INT TERM
 trap finish EXIT
 if build gcc gcc "${options[@]}"; then
 	! wants_meson || run_meson gcc
+	! wants mutants || run_mutants
 	if wants integration; then
 		for script in $(integration_scripts); do
 			run_integration "$script"
@@ -257,5 +325,6 @@ if wants_meson && [ "${suites[*]-}" != house ]; then
 	if build clang-asan clang "${options[@]}"; then
 		# The house checks look at the sources; once is enough.
 		run_meson clang-asan --no-suite house --timeout-multiplier 4
+		[ ! -x build/gcc/tests/sim/quorate-sim ] || ! wants sim || run_hashes
 	fi
 fi
