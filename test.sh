@@ -47,7 +47,8 @@ while [ $# -gt 0 ]; do
 	--suite)
 		[ $# -ge 2 ] || fail_usage "--suite needs a name"
 		case $2 in
-		unit | golden | sim | conform | twins | explore | fuzz | house | mutants | integration)
+		unit | golden | sim | conform | twins | explore | fuzz | house | mutants | \
+			integration)
 			suites+=("$2")
 			;;
 		*) fail_usage "no suite is named '$2'" ;;
