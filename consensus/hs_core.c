@@ -87,7 +87,6 @@ void hs_fall_silent(struct hs_core *core)
 	if (core->is_observer)
 		return;
 	core->is_observer = true;
-	core->has_own_timeout = false;
 	core->vote.is_armed = false;
 	core->commit.is_armed = false;
 	hs_safety_fall_silent(&core->safety);
@@ -247,7 +246,6 @@ static void hs_record_entry(struct hs_core *core)
 	struct hs_record *record = &core->safety.record;
 
 	if (core->pacemaker.entry != HS_ENTRY_TC ||
-	    record->high_qc.view >= core->pacemaker.tc.view ||
 	    (record->has_entry_tc && record->entry_tc.view == core->pacemaker.tc.view))
 		return;
 	record->has_entry_tc = true;

@@ -75,14 +75,11 @@ void hs_accuse(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author
 /* The verdict may be about another signature under the same words: the one that counts now. */
 static bool hs_is_about(const struct hs_core *core, const struct hs_commit *commit)
 {
-	const struct hs_round *round = hs_quorum_peek(&core->quorum, commit->view);
-	const struct hs_ballot *ballot;
+	const struct hs_ballot *ballot =
+		hs_quorum_ballot(&core->quorum, commit->view, commit->author);
 
-	if (!round || (!bitset_has(&round->committed, commit->author) &&
-		       !bitset_has(&round->committed_held, commit->author)))
-		return true;
-	ballot = hs_quorum_ballot(&core->quorum, commit->view, commit->author);
-	return !crypto_hash_equal(&ballot->commit_id, &commit->block_id) ||
+	return !hs_quorum_peek(&core->quorum, commit->view) ||
+	       !crypto_hash_equal(&ballot->commit_id, &commit->block_id) ||
 	       memcmp(&ballot->commit_signature, &commit->signature, sizeof(commit->signature)) ==
 		       0;
 }

@@ -9,6 +9,7 @@ static uint32_t hs_holder(const struct hs_core *core, const struct bitset *signe
 	uint32_t n = core->config.replica_count;
 	uint32_t self = core->config.replica_id;
 	uint32_t others = signers ? bitset_count(signers) - (bitset_has(signers, self) ? 1 : 0) : 0;
+	uint32_t holder = HS_REPLICA_NONE;
 	uint32_t skip;
 
 	if (n == 1)
@@ -16,14 +17,10 @@ static uint32_t hs_holder(const struct hs_core *core, const struct bitset *signe
 	if (others == 0)
 		return (self + 1 + attempts % (n - 1)) % n;
 	skip = (self + attempts) % others;
-	for (uint32_t i = 0; i < n; i++) {
-		if (i == self || !bitset_has(signers, i))
-			continue;
-		if (skip == 0)
-			return i;
-		skip--;
-	}
-	return HS_REPLICA_NONE;
+	for (uint32_t i = 0; i < n; i++)
+		if (i != self && bitset_has(signers, i) && skip-- == 0)
+			holder = i;
+	return holder;
 }
 
 static struct hs_want *hs_want_of(struct hs_core *core, const struct crypto_hash *id)
@@ -70,8 +67,6 @@ static void hs_ask_below(struct hs_core *core, const struct crypto_hash *id,
 	if (!hs_chain_missing(chain, id, &missing, &child))
 		return;
 	if (child != HS_NODE_NONE) {
-		if (chain->node[child].height <= hs_root(core)->height + 1)
-			return;
 		if (chain->node[child].height > hs_root(core)->height + 2 &&
 		    hs_chain_orphan_count(chain) >= HS_ORPHANS_MAX)
 			return;
@@ -87,7 +82,7 @@ static void hs_ask_for_proposal(struct hs_core *core)
 
 		if (node->is_used && !node->is_dead && node->is_proposal &&
 		    node->validity == HS_VALIDITY_UNJUDGED && i != core->chain.root &&
-		    node->view == core->pacemaker.view && node->parent == HS_NODE_NONE) {
+		    node->view == core->pacemaker.view) {
 			hs_ask_below(core, &node->id, NULL);
 			return;
 		}

@@ -188,8 +188,7 @@ static void hs_commit_path(struct hs_core *core, uint32_t index, enum hs_commit_
 	finality->certificates_asked_ns = 0;
 	if (finality->target.view <= hs_root(core)->view)
 		finality->target.view = 0;
-	if (finality->near.view <= hs_root(core)->view)
-		finality->near.view = 0;
+	finality->near.view = 0;
 }
 
 static bool hs_try_commit(struct hs_core *core, const struct hs_target *target)

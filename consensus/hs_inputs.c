@@ -85,8 +85,7 @@ static bool hs_note_proposal(struct hs_core *core, const struct hs_block *block)
 {
 	struct hs_round *round = hs_quorum_round(&core->quorum, block->header.view);
 
-	if (!round)
-		return true;
+	ensure(round);
 	if (round->proposal_count == 0) {
 		round->proposal_id = block->id;
 		round->proposal_signature = block->signature;
@@ -328,6 +327,7 @@ void hs_on_commit(struct hs_core *core, const struct hs_commit *commit, uint32_t
 {
 	uint64_t view = core->pacemaker.view;
 	uint32_t author = commit->author;
+	enum hs_count count;
 
 	if (author != from || author >= core->config.replica_count ||
 	    author == core->config.replica_id) {
@@ -344,21 +344,16 @@ void hs_on_commit(struct hs_core *core, const struct hs_commit *commit, uint32_t
 		hs_drop(core, HS_DROP_VIEW_FAR);
 		return;
 	}
-	switch (hs_quorum_commit(&core->quorum, commit,
-				 bitset_has(&core->finality.suspects, author))) {
-	case HS_COUNT_NEW:
+	/* Never GONE: every view that came this far has its round. */
+	count = hs_quorum_commit(&core->quorum, commit,
+				 bitset_has(&core->finality.suspects, author));
+	if (count == HS_COUNT_NEW) {
 		hs_commit_blame(core, commit);
 		hs_try_c1(core, commit->view, &commit->block_id);
-		break;
-	case HS_COUNT_CONFLICT:
+	} else if (count == HS_COUNT_CONFLICT) {
 		hs_two_commits(core, commit);
-		break;
-	case HS_COUNT_SAME:
+	} else {
 		hs_on_repeated_commit(core, commit);
-		break;
-	case HS_COUNT_GONE:
-		hs_drop(core, HS_DROP_VIEW_OLD);
-		break;
 	}
 }
 

@@ -62,8 +62,7 @@ uint64_t hs_propose_due_ns(const struct hs_core *core)
 	uint64_t due_ns;
 
 	if (!hs_may_propose(core) || core->proposing.asked_view == core->pacemaker.view)
-		return hs_may_act(core) && core->config.heartbeat_ns != 0 &&
-				       !core->pacemaker.has_reason ?
+		return core->config.heartbeat_ns != 0 && !core->pacemaker.has_reason ?
 			       units_add(core->pacemaker.last_block_ns, core->config.heartbeat_ns) :
 			       UINT64_MAX;
 	due_ns = core->proposing.has_work ? core->now_ns : hs_empty_due_ns(core);

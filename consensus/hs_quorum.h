@@ -29,7 +29,6 @@ struct hs_round {
 	struct bitset committed_good; /* signature checked */
 	struct bitset timed_out;
 	bool has_qc; /* made here, so that it is made once */
-	bool has_tc;
 	uint32_t proposal_count;
 	struct crypto_hash proposal_id; /* of the first PROPOSE */
 	struct crypto_signature proposal_signature;

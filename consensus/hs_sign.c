@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
+#include "base/units.h"
 #include "consensus/hs_core.h"
 #include "crypto/crypto_hash.h"
 
@@ -10,21 +11,15 @@ static const char hs_tag_justify[] = "HSJUSTI1";
 
 static const char *hs_tag(enum hs_message_kind kind)
 {
-	switch (kind) {
-	case HS_MESSAGE_PROPOSE:
-		return "HSPROPO1";
-	case HS_MESSAGE_VOTE:
-		return "HSVOTE01";
-	case HS_MESSAGE_COMMIT:
-		return "HSCOMMI1";
-	case HS_MESSAGE_TIMEOUT:
-		return "HSTIMEO1";
-	case HS_MESSAGE_QC:
-	case HS_MESSAGE_TC:
-	case HS_MESSAGE_FC:
-		break;
-	}
-	return NULL;
+	static const char *const tags[] = {
+		[HS_MESSAGE_PROPOSE] = "HSPROPO1",
+		[HS_MESSAGE_VOTE] = "HSVOTE01",
+		[HS_MESSAGE_COMMIT] = "HSCOMMI1",
+		[HS_MESSAGE_TIMEOUT] = "HSTIMEO1",
+	};
+
+	ensure(kind < UNITS_COUNT(tags) && tags[kind]);
+	return tags[kind];
 }
 
 uint32_t hs_signed_bytes(enum hs_message_kind kind, const struct crypto_hash *chain_id,
@@ -33,10 +28,8 @@ uint32_t hs_signed_bytes(enum hs_message_kind kind, const struct crypto_hash *ch
 			 uint8_t ret_bytes[CRYPTO_SIGNED_BYTES_MAX])
 {
 	struct bytes_writer w = bytes_writer_of(ret_bytes, CRYPTO_SIGNED_BYTES_MAX);
-	const char *tag = hs_tag(kind);
 
-	ensure(tag);
-	bytes_put(&w, tag, HS_TAG_BYTES);
+	bytes_put(&w, hs_tag(kind), HS_TAG_BYTES);
 	bytes_put(&w, chain_id, sizeof(*chain_id));
 	bytes_put_u64(&w, epoch);
 	bytes_put(&w, set_hash, sizeof(*set_hash));

@@ -122,8 +122,7 @@ struct hs_core {
 	struct hs_want want[HS_WANTS_MAX];
 	struct hs_repeat vote;
 	struct hs_repeat commit;
-	bool has_own_timeout; /* sent in the current view, or waiting to be */
-	bool is_own_timeout_sent;
+	bool is_own_timeout_sent;   /* in the current view */
 	uint64_t timeout_sent_view; /* the highest TIMEOUT that left in this life */
 	uint64_t own_timeout_sent_ns;
 	struct hs_timeout own_timeout;
@@ -166,7 +165,7 @@ void hs_on_qc(struct hs_core *core, const struct hs_qc *qc);
 void hs_on_tc(struct hs_core *core, const struct hs_tc *tc);
 void hs_on_timeout(struct hs_core *core, const struct hs_timeout *timeout, uint32_t from);
 void hs_try_qc(struct hs_core *core, uint64_t view, const struct crypto_hash *block_id);
-void hs_try_tc(struct hs_core *core, uint64_t view);
+void hs_try_tc(struct hs_core *core, uint64_t view); /* the current view or a later one */
 bool hs_has_reason(const struct hs_core *core);
 uint64_t hs_timer_deadline_ns(const struct hs_core *core);
 void hs_timer_advance(struct hs_core *core);

@@ -9,7 +9,6 @@ static void hs_enter_view(struct hs_core *core, uint64_t view, enum hs_entry_kin
 			  const struct hs_tc *tc)
 {
 	hs_pacemaker_enter(&core->pacemaker, &core->config, view, entry, tc, core->now_ns);
-	core->has_own_timeout = false;
 	core->is_own_timeout_sent = false;
 }
 
@@ -28,7 +27,7 @@ void hs_on_qc(struct hs_core *core, const struct hs_qc *qc)
 		hs_copy_qc(&record->high_qc, qc);
 	if (hs_rules_a_enters(core->pacemaker.view, qc->view))
 		hs_enter_view(core, qc->view + 1, HS_ENTRY_QC, NULL);
-	else if (qc->view + 1 == core->pacemaker.view && record->high_qc.view == qc->view)
+	else if (qc->view + 1 == core->pacemaker.view)
 		core->pacemaker.entry = HS_ENTRY_QC;
 	index = hs_chain_find(&core->chain, &qc->block_id);
 	if (index != HS_NODE_NONE && core->chain.node[index].view == qc->view)
@@ -60,13 +59,10 @@ void hs_try_qc(struct hs_core *core, uint64_t view, const struct crypto_hash *bl
 void hs_try_tc(struct hs_core *core, uint64_t view)
 {
 	const struct hs_qc *high = &core->safety.record.high_qc;
-	struct hs_round *round = hs_quorum_round(&core->quorum, view);
 	uint32_t next = hs_core_leader(core, view + 1);
 
-	if (!round || round->has_tc || view < core->pacemaker.view ||
-	    hs_quorum_timeout_count(&core->quorum, view) < core->quorum.size)
+	if (hs_quorum_timeout_count(&core->quorum, view) < core->quorum.size)
 		return;
-	round->has_tc = true;
 	hs_quorum_make_tc(&core->quorum, core->config.epoch, view, &core->scratch_tc);
 	if (hs_may_act(core)) {
 		if (next != core->config.replica_id && high->view > 0)
@@ -127,6 +123,7 @@ static void hs_timeout_conflict(struct hs_core *core, const struct hs_timeout *t
 
 void hs_on_timeout(struct hs_core *core, const struct hs_timeout *timeout, uint32_t from)
 {
+	enum hs_count count;
 	uint64_t view;
 
 	if (timeout->author >= core->config.replica_count ||
@@ -156,18 +153,14 @@ void hs_on_timeout(struct hs_core *core, const struct hs_timeout *timeout, uint3
 	}
 	if (!core->pacemaker.has_reason)
 		hs_answer(core, from);
-	switch (hs_quorum_timeout(&core->quorum, timeout)) {
-	case HS_COUNT_NEW:
+	count = hs_quorum_timeout(&core->quorum, timeout);
+	if (count == HS_COUNT_NEW) {
 		hs_timeout_blame(core, timeout);
 		hs_try_tc(core, timeout->view);
-		break;
-	case HS_COUNT_CONFLICT:
+	} else if (count == HS_COUNT_CONFLICT) {
 		hs_timeout_conflict(core, timeout);
-		break;
-	case HS_COUNT_SAME:
-	case HS_COUNT_GONE:
+	} else {
 		hs_drop(core, HS_DROP_DUPLICATE);
-		break;
 	}
 }
 
@@ -186,7 +179,6 @@ static void hs_say_timeout(struct hs_core *core, uint64_t qc_view, uint64_t gene
 		hs_copy_qc(&own->entry.qc, &record->high_qc);
 	if (own->entry.kind == HS_ENTRY_TC)
 		hs_copy_tc(&own->entry.tc, &core->pacemaker.tc);
-	core->has_own_timeout = true;
 	core->is_own_timeout_sent = false;
 	hs_safety_say(&core->safety, &(struct hs_pending){
 					     .kind = HS_MESSAGE_TIMEOUT,
@@ -250,8 +242,6 @@ uint64_t hs_timer_deadline_ns(const struct hs_core *core)
 	uint32_t leader = hs_core_leader(core, pacemaker->view);
 	uint64_t deadline_ns;
 
-	if (!hs_may_act(core))
-		return UINT64_MAX;
 	if (!hs_rules_t_may_time_out(&core->safety.record, pacemaker->view))
 		return core->is_own_timeout_sent ?
 			       units_add(core->own_timeout_sent_ns, core->config.delta_ns) :
@@ -263,15 +253,13 @@ uint64_t hs_timer_deadline_ns(const struct hs_core *core)
 	return deadline_ns;
 }
 
-/* Rule T's second and third reason: f+1 others, or the leader itself. */
+/* Rule T's second and third reason: f+1 others, or the leader itself. Ours is not counted yet. */
 static bool hs_is_timeout_joined(const struct hs_core *core)
 {
 	uint64_t view = core->pacemaker.view;
 	uint32_t leader = hs_core_leader(core, view);
 	uint32_t others = hs_quorum_timeout_count(&core->quorum, view);
 
-	if (hs_quorum_timed_out(&core->quorum, view, core->config.replica_id))
-		others--;
 	return others > hs_faulty_max(core->config.replica_count) ||
 	       hs_quorum_timed_out(&core->quorum, view, leader);
 }

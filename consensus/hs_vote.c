@@ -84,7 +84,7 @@ static void hs_utter_timeout(struct hs_core *core, const struct hs_pending *said
 {
 	struct hs_timeout *own = &core->own_timeout;
 
-	if (said->view != core->pacemaker.view || !core->has_own_timeout)
+	if (said->view != core->pacemaker.view)
 		return;
 	own->signature = said->signature;
 	core->is_own_timeout_sent = true;
@@ -107,27 +107,17 @@ static void hs_utter_proposal(struct hs_core *core, const struct hs_pending *sai
 
 void hs_statements_advance(struct hs_core *core)
 {
+	static void (*const utter[])(struct hs_core *, const struct hs_pending *) = {
+		[HS_MESSAGE_PROPOSE] = hs_utter_proposal,
+		[HS_MESSAGE_VOTE] = hs_utter_vote,
+		[HS_MESSAGE_COMMIT] = hs_utter_commit,
+		[HS_MESSAGE_TIMEOUT] = hs_utter_timeout,
+	};
 	struct hs_pending said;
 
 	while (hs_may_act(core) && hs_safety_take_ready(&core->safety, &said)) {
-		switch (said.kind) {
-		case HS_MESSAGE_PROPOSE:
-			hs_utter_proposal(core, &said);
-			break;
-		case HS_MESSAGE_VOTE:
-			hs_utter_vote(core, &said);
-			break;
-		case HS_MESSAGE_COMMIT:
-			hs_utter_commit(core, &said);
-			break;
-		case HS_MESSAGE_TIMEOUT:
-			hs_utter_timeout(core, &said);
-			break;
-		case HS_MESSAGE_QC:
-		case HS_MESSAGE_TC:
-		case HS_MESSAGE_FC:
-			ensure(false);
-		}
+		ensure(said.kind < UNITS_COUNT(utter) && utter[said.kind]);
+		utter[said.kind](core, &said);
 	}
 }
 
@@ -226,8 +216,7 @@ void hs_vote_advance(struct hs_core *core)
 			hs_judge(core, i);
 		if (core->is_observer || node->validity != HS_VALIDITY_VALID)
 			continue;
-		if (node->payload == HS_PAYLOAD_STATE_NONE &&
-		    node->height > hs_root(core)->height) {
+		if (node->payload == HS_PAYLOAD_STATE_NONE) {
 			hs_persist_block(core, i);
 			hs_want_payload(core, i);
 		}
@@ -237,25 +226,28 @@ void hs_vote_advance(struct hs_core *core)
 	}
 }
 
-/* What is certified will be committed or shipped: its header must be durable, voted for or not. */
+/*
+ * What is certified will be committed or shipped: its header must be durable, voted for or not.
+ * Nothing is dead yet: that comes with a commit, later in the step.
+ */
 void hs_persist_advance(struct hs_core *core)
 {
 	for (uint32_t i = 0; i < HS_BLOCKS_MAX; i++) {
 		const struct hs_node *node = &core->chain.node[i];
 
-		if (node->is_used && !node->is_dead && node->is_certified && i != core->chain.root)
+		if (node->is_used && node->is_certified && i != core->chain.root)
 			hs_persist_block(core, i);
 	}
 }
 
+/* What was due already was voted for in the step itself. */
 uint64_t hs_hold_deadline_ns(const struct hs_core *core)
 {
 	for (uint32_t i = 0; i < HS_BLOCKS_MAX; i++) {
 		const struct hs_node *node = &core->chain.node[i];
 
 		if (!hs_is_candidate(core, i) || node->payload != HS_PAYLOAD_STATE_READY ||
-		    node->validity != HS_VALIDITY_VALID || !hs_may_vote(core, node) ||
-		    hs_is_time_due(core, i))
+		    node->validity != HS_VALIDITY_VALID || !hs_may_vote(core, node))
 			continue;
 		return units_add(core->now_ns,
 				 units_min(core->config.delta_ns,
@@ -316,12 +308,10 @@ void hs_commit_vote_advance(struct hs_core *core)
 
 	if (!hs_may_act(core))
 		return;
-	for (uint32_t i = 0; i < HS_COMMIT_LAG_MAX; i++) {
-		index = hs_commit_vote_next(core);
-		if (index == HS_NODE_NONE)
-			return;
+	/* Each one raises last_commit_view within HS_COMMIT_LAG_MAX views, so this ends. */
+	for (index = hs_commit_vote_next(core); index != HS_NODE_NONE;
+	     index = hs_commit_vote_next(core))
 		hs_commit_vote(core, index);
-	}
 }
 
 void hs_repeat_advance(struct hs_core *core)

@@ -114,6 +114,7 @@ static void fold_own(struct folding *f, const struct hs_core *core)
 {
 	const struct hs_proposing *proposing = &core->proposing;
 	const struct hs_timeout *own = &core->own_timeout;
+	bool has_own = !core->is_observer && own->view == core->pacemaker.view;
 
 	fold(f, core->pacemaker.view);
 	fold(f, core->pacemaker.entry);
@@ -126,9 +127,8 @@ static void fold_own(struct folding *f, const struct hs_core *core)
 	fold(f, in_view(f, proposing->allowed_view) != 0 ?
 			age(&core->safety, proposing->allowed_generation) :
 			0);
-	fold(f, core->timeout_sent_view << 2 | (uint64_t)core->has_own_timeout << 1 |
-			core->is_own_timeout_sent);
-	if (!core->has_own_timeout || core->is_own_timeout_sent)
+	fold(f, core->timeout_sent_view << 2 | (uint64_t)has_own << 1 | core->is_own_timeout_sent);
+	if (!has_own || core->is_own_timeout_sent)
 		return;
 	fold(f, own->view << 8 | own->qc_view);
 	fold_qc(f, &own->qc);
