@@ -116,14 +116,90 @@ static void an_orphan_that_does_not_fit_its_late_parent_goes(void)
 static void a_fork_below_the_root_is_refused(void)
 {
 	struct hs_block fork;
+	struct hs_block child;
 
 	set_up();
 	hs_make_block(&config, &made[0], 9, NULL, 7, &fork);
 	insert(&made[1]);
 	hs_chain_commit(chain, at(1));
 	UNIT_EQUAL(insert(&fork), HS_DROP_PARENT);
-	hs_make_block(&config, &fork, 10, NULL, 0, &fork);
-	UNIT_EQUAL(insert(&fork), HS_DROP_PARENT);
+	hs_make_block(&config, &fork, 10, NULL, 0, &child);
+	UNIT_EQUAL(child.header.height, made[1].header.height + 1);
+	UNIT_EQUAL(insert(&child), HS_DROP_PARENT);
+	tear_down();
+}
+
+static void a_block_of_a_view_not_above_the_root_is_refused(void)
+{
+	struct hs_block late;
+
+	set_up();
+	hs_make_block(&config, &made[0], 9, NULL, 0, &late);
+	insert(&late);
+	hs_chain_commit(chain, hs_chain_find(chain, &late.id));
+	UNIT_EQUAL(insert(&made[9]), HS_DROP_PARENT);
+	UNIT_EQUAL(insert(&made[10]), HS_DROP_COUNT);
+	tear_down();
+}
+
+static void ids_that_begin_alike_are_told_apart(void)
+{
+	struct crypto_hash id;
+
+	set_up();
+	insert(&made[1]);
+	id = made[1].id;
+	id.b[CRYPTO_HASH_BYTES - 1] ^= 1;
+	UNIT_EQUAL(hs_chain_find(chain, &id), HS_NODE_NONE);
+	UNIT_CHECK(at(1) != HS_NODE_NONE);
+	tear_down();
+}
+
+static void children_of_a_removed_orphan_wait_for_another_parent(void)
+{
+	struct hs_block bad;
+	struct hs_block child;
+	struct crypto_hash missing;
+	uint32_t above;
+
+	set_up();
+	bad = made[3];
+	bad.header.time_ns = 1;
+	hs_make_block(&config, &bad, 4, NULL, 5, &child);
+	insert(&child);
+	insert(&bad);
+	UNIT_EQUAL(chain->node[hs_chain_find(chain, &child.id)].parent, at(3));
+	insert(&made[1]);
+	insert(&made[2]);
+	UNIT_EQUAL(at(3), HS_NODE_NONE);
+	UNIT_REQUIRE(hs_chain_missing(chain, &child.id, &missing, &above));
+	UNIT_CHECK(crypto_hash_equal(&missing, &made[3].id));
+	UNIT_EQUAL(above, hs_chain_find(chain, &child.id));
+	tear_down();
+}
+
+/* An orphan dies with a commit once it can never be reached from the new root. */
+static void commit_kills_the_orphans_below_or_beside_the_new_root(void)
+{
+	struct hs_block late;
+	struct hs_block fork;
+	struct hs_block beside;
+
+	set_up();
+	hs_make_block(&config, &made[1], 40, NULL, 0, &late);
+	hs_make_block(&config, &made[1], 50, NULL, 5, &fork);
+	hs_make_block(&config, &fork, 51, NULL, 0, &beside);
+	insert(&made[1]);
+	insert(&late);
+	insert(&beside);
+	insert(&made[10]);
+	insert(&made[45]);
+	UNIT_EQUAL(beside.header.height, late.header.height + 1);
+	hs_chain_commit(chain, hs_chain_find(chain, &late.id));
+	UNIT_EQUAL(hs_chain_find(chain, &beside.id), HS_NODE_NONE);
+	UNIT_EQUAL(at(10), HS_NODE_NONE);
+	UNIT_CHECK(at(45) != HS_NODE_NONE);
+	hs_chain_check(chain);
 	tear_down();
 }
 
@@ -184,6 +260,39 @@ static void a_full_tree_evicts_the_oldest_leaf_of_a_fork(void)
 	UNIT_EQUAL(hs_chain_insert(chain, &made[HS_BLOCKS_MAX - 2], &kept, &index), HS_DROP_COUNT);
 	UNIT_EQUAL(hs_chain_find(chain, &forks[0].id), HS_NODE_NONE);
 	UNIT_CHECK(hs_chain_find(chain, &forks[1].id) != HS_NODE_NONE);
+	tear_down();
+}
+
+static void too_many_orphans_evict_the_oldest_leaf_among_them(void)
+{
+	set_up();
+	for (uint32_t i = 1; i <= HS_ORPHANS_MAX; i++)
+		UNIT_EQUAL(insert(&made[2 * i]), HS_DROP_COUNT);
+	UNIT_EQUAL(insert(&made[2 * HS_ORPHANS_MAX + 2]), HS_DROP_COUNT);
+	UNIT_EQUAL(hs_chain_orphan_count(chain), HS_ORPHANS_MAX);
+	UNIT_EQUAL(at(2), HS_NODE_NONE);
+	for (uint32_t i = 2; i <= HS_ORPHANS_MAX + 1; i++)
+		UNIT_CHECK(at(2 * i) != HS_NODE_NONE);
+	tear_down();
+}
+
+static void an_orphan_takes_the_place_of_a_stale_fork_while_orphans_are_few(void)
+{
+	struct hs_chain_kept kept = { .id = { NULL, NULL } };
+	struct hs_block fork;
+	uint32_t index;
+
+	set_up();
+	kept.id[0] = &made[HS_BLOCKS_MAX - 2].id;
+	for (uint32_t i = 1; i < HS_BLOCKS_MAX - 1; i++)
+		insert(&made[i]);
+	hs_make_block(&config, &made[1], 90, NULL, 1, &fork);
+	insert(&fork);
+	hs_chain_begin_step(chain);
+	UNIT_EQUAL(hs_chain_insert(chain, &made[HS_BLOCKS_MAX + 9], &kept, &index), HS_DROP_COUNT);
+	UNIT_EQUAL(hs_chain_find(chain, &fork.id), HS_NODE_NONE);
+	UNIT_CHECK(hs_chain_is_connected(chain, at(HS_BLOCKS_MAX - 2)));
+	UNIT_CHECK(!hs_chain_is_connected(chain, index));
 	tear_down();
 }
 
@@ -261,9 +370,15 @@ UNIT_SUITE("hs_chain", UNIT_TEST(a_block_is_found_by_its_id_and_linked_to_its_pa
 	   UNIT_TEST(a_block_that_does_not_fit_its_parent_is_refused),
 	   UNIT_TEST(an_orphan_that_does_not_fit_its_late_parent_goes),
 	   UNIT_TEST(a_fork_below_the_root_is_refused),
+	   UNIT_TEST(a_block_of_a_view_not_above_the_root_is_refused),
+	   UNIT_TEST(ids_that_begin_alike_are_told_apart),
+	   UNIT_TEST(children_of_a_removed_orphan_wait_for_another_parent),
+	   UNIT_TEST(commit_kills_the_orphans_below_or_beside_the_new_root),
 	   UNIT_TEST(commit_kills_what_does_not_descend_and_frees_it_a_step_later),
 	   UNIT_TEST(path_names_the_blocks_from_the_root_upward),
 	   UNIT_TEST(a_full_tree_evicts_the_oldest_leaf_of_a_fork),
+	   UNIT_TEST(too_many_orphans_evict_the_oldest_leaf_among_them),
+	   UNIT_TEST(an_orphan_takes_the_place_of_a_stale_fork_while_orphans_are_few),
 	   UNIT_TEST(the_path_to_a_kept_block_is_never_evicted),
 	   UNIT_TEST(orphans_take_at_most_half_and_give_way_to_connected_blocks),
 	   UNIT_TEST(what_this_step_handed_out_is_not_evicted),

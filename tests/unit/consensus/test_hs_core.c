@@ -21,6 +21,7 @@ static void configurations_out_of_range_are_refused(void)
 	UNIT_EQUAL(hs_core_init(memory, sizeof(memory), &config, &core), ERR_CONFIG);
 	config.replica_count = 2;
 	UNIT_EQUAL(hs_core_footprint(&config), 0);
+	UNIT_EQUAL(hs_core_init(memory, sizeof(memory), &config, &core), ERR_CONFIG);
 	config.replica_count = HS_REPLICAS_MAX + 1;
 	UNIT_EQUAL(hs_core_footprint(&config), 0);
 	config.replica_count = 0;
@@ -283,6 +284,30 @@ static void without_a_heartbeat_an_idle_core_sleeps(void)
 	hs_bench_stop(bench);
 }
 
+/* 0 is the ticket of blocks that nobody was asked to write. */
+static void a_ticket_that_was_never_given_makes_nothing_durable(void)
+{
+	static struct hs_block genesis;
+	static struct hs_block one;
+	static struct hs_block two;
+	struct hs_bench *bench = hs_bench_start(4, 0);
+
+	hs_make_genesis(&bench->config, &genesis);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 0, &one);
+	hs_make_block(&bench->config, &one, 2, NULL, 0, &two);
+	hs_bench_block(bench, &one);
+	hs_bench_fc(bench, 1, &one.id);
+	hs_bench_settle(bench);
+	hs_bench_block(bench, &two);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_PERSISTED,
+						 .from = HS_REPLICA_NONE,
+						 .u.ticket = 0 });
+	UNIT_EQUAL(bench->effects.count, 0);
+	hs_bench_qc(bench, 2, &two.id);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PERSIST_BLOCK), 1);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_core", UNIT_TEST(configurations_out_of_range_are_refused),
 	   UNIT_TEST(start_comes_first_and_once_and_time_never_runs_back),
 	   UNIT_TEST(leaders_go_round), UNIT_TEST(certificates_are_the_newest_known),
@@ -296,4 +321,5 @@ UNIT_SUITE("hs_core", UNIT_TEST(configurations_out_of_range_are_refused),
 	   UNIT_TEST(the_same_seed_gives_the_same_trace),
 	   UNIT_TEST(timers_and_memory_that_cannot_work_are_refused),
 	   UNIT_TEST(a_lone_member_has_nobody_to_ask_for_a_block),
-	   UNIT_TEST(without_a_heartbeat_an_idle_core_sleeps))
+	   UNIT_TEST(without_a_heartbeat_an_idle_core_sleeps),
+	   UNIT_TEST(a_ticket_that_was_never_given_makes_nothing_durable))

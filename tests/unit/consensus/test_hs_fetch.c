@@ -170,6 +170,43 @@ static void fetching_stops_when_the_block_is_committed_past(void)
 	tear_down();
 }
 
+static bool was_asked_for(const struct crypto_hash *id)
+{
+	for (uint32_t i = 0; i < bench->effects.count; i++)
+		if (bench->effects.at[i].kind == HS_EFFECT_WANT_BLOCK &&
+		    crypto_hash_equal(&bench->effects.at[i].u.want_block, id))
+			return true;
+	return false;
+}
+
+/* A certified block, one to commit and the proposal's parent; then a higher certificate. */
+static void a_fourth_block_waits_until_one_of_three_is_wanted_no_more(void)
+{
+	static struct hs_block proposal;
+	static struct hs_tc tc;
+	struct crypto_hash fourth = { .b = { 4 } };
+	struct crypto_hash target = { .b = { 2 } };
+
+	set_up();
+	hs_bench_qc(bench, 5, &chain[5].id);
+	UNIT_CHECK(was_asked_for(&chain[5].id));
+	for (uint32_t author = 1; author < 4; author++)
+		hs_bench_commit(bench, author, 2, &target);
+	UNIT_CHECK(was_asked_for(&target));
+	hs_make_tc(&bench->config, 8, 3, 3, &tc);
+	hs_make_block(&bench->config, &chain[3], 9, &tc, 0, &proposal);
+	hs_bench_propose(bench, &proposal);
+	UNIT_CHECK(was_asked_for(&chain[3].id));
+	hs_bench_qc(bench, 6, &fourth);
+	UNIT_EQUAL(hs_core_high_qc(bench->core)->view, 6);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_BLOCK), 0);
+	bench->now_ns = hs_core_deadline_ns(bench->core);
+	hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_TICK, .from = HS_REPLICA_NONE });
+	UNIT_CHECK(was_asked_for(&fourth));
+	UNIT_CHECK(!was_asked_for(&chain[5].id));
+	tear_down();
+}
+
 UNIT_SUITE("hs_fetch", UNIT_TEST(a_certified_unknown_block_is_asked_of_its_signers_in_turn),
 	   UNIT_TEST(a_block_is_not_asked_twice_within_delta),
 	   UNIT_TEST(the_lowest_missing_ancestor_is_asked_next),
@@ -178,4 +215,5 @@ UNIT_SUITE("hs_fetch", UNIT_TEST(a_certified_unknown_block_is_asked_of_its_signe
 	   UNIT_TEST(hundreds_of_blocks_flow_through_by_c2),
 	   UNIT_TEST(blocks_with_gaps_flow_through_by_fcs),
 	   UNIT_TEST(a_tree_full_of_orphans_does_not_stall_catch_up),
-	   UNIT_TEST(fetching_stops_when_the_block_is_committed_past))
+	   UNIT_TEST(fetching_stops_when_the_block_is_committed_past),
+	   UNIT_TEST(a_fourth_block_waits_until_one_of_three_is_wanted_no_more))

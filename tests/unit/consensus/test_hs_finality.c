@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consensus/hs_state.h"
 #include "crypto/crypto_hash.h"
 #include "tests/lib/hs_bench.h"
 #include "tests/lib/unit_main.h"
@@ -283,6 +284,109 @@ static void a_bad_signature_makes_a_suspect_whose_commits_wait_for_the_check(voi
 	hs_bench_stop(bench);
 }
 
+/* Member 2 sent a bad signature for the tip of view 1; block 2 is here. */
+static void set_up_suspect(void)
+{
+	struct bitset one = { .word = { 2, 0 } };
+	struct bitset two = { .word = { 4, 0 } };
+
+	set_up();
+	commit_tip();
+	hs_bench_wait(bench, bench->config.delta_ns / 2);
+	check(one, two, 1);
+	hs_bench_block(bench, &chain[2]);
+	hs_bench_forget(bench);
+}
+
+static void a_suspects_commit_for_another_block_does_not_add_up(void)
+{
+	set_up_suspect();
+	hs_make_block(&bench->config, &chain[1], 2, NULL, 8, &other);
+	hs_bench_commit(bench, 2, 2, &other.id);
+	hs_bench_commit(bench, 1, 2, &chain[2].id);
+	hs_bench_commit(bench, 3, 2, &chain[2].id);
+	UNIT_EQUAL(hs_bench_logged(bench, "check-commits"), 0);
+	UNIT_EQUAL(height(), 1);
+	hs_bench_stop(bench);
+}
+
+/* A proof of a later block is known, so none is made here: peers are asked, not the gate. */
+static void a_tip_whose_commits_were_all_good_is_not_checked_twice(void)
+{
+	struct bitset good = { .word = { 14, 0 } };
+	struct bitset none = { .word = { 0, 0 } };
+
+	set_up_suspect();
+	hs_bench_fc(bench, 5, &chain[5].id);
+	hs_bench_commit(bench, 1, 2, &chain[2].id);
+	hs_bench_commit(bench, 3, 2, &chain[2].id);
+	hs_bench_commit(bench, 2, 2, &chain[2].id);
+	UNIT_EQUAL(hs_bench_logged(bench, "check-commits"), 1);
+	check(good, none, 2);
+	UNIT_EQUAL(height(), 2);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PROOF), 0);
+	hs_bench_forget(bench);
+	hs_bench_wait(bench, bench->config.delta_ns);
+	UNIT_EQUAL(hs_bench_logged(bench, "check-commits"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-certificates"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_verdict_after_its_round_has_gone_accuses_nobody(void)
+{
+	struct bitset one = { .word = { 2, 0 } };
+	struct bitset two = { .word = { 4, 0 } };
+
+	set_up();
+	commit_tip();
+	hs_bench_wait(bench, bench->config.delta_ns / 2);
+	hs_bench_qc(bench, 100, &chain[5].id);
+	hs_bench_vote(bench, 1, 1 + HS_ROUNDS_MAX, &chain[5].id);
+	check(one, two, 1);
+	UNIT_CHECK(!hs_bench_dropped(bench, HS_DROP_SIGNATURE));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PROOF), 0);
+	UNIT_CHECK(!bitset_has(&bench->core->finality.suspects, 2));
+	hs_bench_stop(bench);
+}
+
+static void a_verdict_about_another_block_of_the_view_does_not_end_the_check(void)
+{
+	struct bitset good = { .word = { 6, 0 } };
+	struct bitset none = { .word = { 0, 0 } };
+	struct hs_input input = { .kind = HS_INPUT_COMMITS_CHECKED, .from = HS_REPLICA_NONE };
+
+	set_up();
+	commit_tip();
+	hs_bench_wait(bench, bench->config.delta_ns / 2);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 8, &other);
+	input.u.checked.view = 1;
+	input.u.checked.block_id = other.id;
+	input.u.checked.bad = good;
+	hs_bench_step(bench, &input);
+	UNIT_EQUAL(bench->effects.count, 0);
+	check(good, none, 1);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PROOF), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_bad_verdict_about_one_who_said_nothing_makes_no_suspect(void)
+{
+	struct bitset good = { .word = { 6, 0 } };
+	struct bitset three = { .word = { 8, 0 } };
+
+	set_up();
+	commit_tip();
+	hs_bench_wait(bench, bench->config.delta_ns / 2);
+	check(good, three, 1);
+	UNIT_CHECK(!hs_bench_dropped(bench, HS_DROP_SIGNATURE));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PROOF), 1);
+	hs_bench_block(bench, &chain[2]);
+	for (uint32_t author = 1; author < 4; author++)
+		hs_bench_commit(bench, author, 2, &chain[2].id);
+	UNIT_EQUAL(height(), 2);
+	hs_bench_stop(bench);
+}
+
 static void a_check_that_is_never_answered_is_asked_again(void)
 {
 	set_up();
@@ -356,6 +460,11 @@ UNIT_SUITE("hs_finality",
 	   UNIT_TEST(a_late_commit_does_not_make_a_proved_tip_doubtful),
 	   UNIT_TEST(a_tip_with_a_successor_is_not_checked),
 	   UNIT_TEST(a_bad_signature_makes_a_suspect_whose_commits_wait_for_the_check),
+	   UNIT_TEST(a_suspects_commit_for_another_block_does_not_add_up),
+	   UNIT_TEST(a_tip_whose_commits_were_all_good_is_not_checked_twice),
+	   UNIT_TEST(a_verdict_after_its_round_has_gone_accuses_nobody),
+	   UNIT_TEST(a_verdict_about_another_block_of_the_view_does_not_end_the_check),
+	   UNIT_TEST(a_bad_verdict_about_one_who_said_nothing_makes_no_suspect),
 	   UNIT_TEST(a_check_that_is_never_answered_is_asked_again),
 	   UNIT_TEST(a_tip_whose_check_failed_asks_peers_for_certificates),
 	   UNIT_TEST(a_committed_block_is_asked_to_be_durable_before_its_commit),

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consensus/hs_state.h"
 #include "crypto/crypto_hash.h"
 #include "tests/lib/hs_bench.h"
 #include "tests/lib/unit_main.h"
@@ -433,6 +434,66 @@ static void verdicts_nobody_asked_for_are_ignored(void)
 	hs_bench_stop(bench);
 }
 
+/* The round of view 73 is gone: what else its leader said is not known, and nobody is blamed. */
+static void a_proposal_whose_round_is_gone_is_taken_only_if_it_is_wanted(void)
+{
+	static struct hs_block late;
+	static struct hs_block tip;
+	static struct hs_block unwanted;
+	static struct hs_tc tc;
+
+	set_up();
+	hs_make_tc(&bench->config, 72, 0, 0, &tc);
+	hs_make_block(&bench->config, &genesis, 73, &tc, 0, &late);
+	hs_make_block(&bench->config, &genesis, 73, &tc, 1, &unwanted);
+	hs_make_tc(&bench->config, 199, 73, 73, &tc);
+	hs_make_block(&bench->config, &late, 200, &tc, 0, &tip);
+	hs_bench_qc(bench, 200, &tip.id);
+	hs_bench_block(bench, &tip);
+	hs_bench_vote(bench, 1, 73 + HS_ROUNDS_MAX, &tip.id);
+	hs_bench_propose(bench, &unwanted);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_VIEW_OLD));
+	hs_bench_propose(bench, &late);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_DROPPED), 0);
+	UNIT_CHECK(hs_core_block(bench->core, &late.id) != NULL);
+	UNIT_EQUAL(hs_bench_logged(bench, "evidence"), 0);
+	hs_bench_stop(bench);
+}
+
+static void an_intent_for_a_block_of_another_than_the_leader_is_not_recorded(void)
+{
+	set_up();
+	chain[1].author = 2;
+	hs_bench_intent(bench, &chain[1]);
+	UNIT_EQUAL(bench->effects.count, 0);
+	chain[1].author = 1;
+	hs_bench_intent(bench, &chain[1]);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_PERSIST_RECORD), 1);
+	hs_bench_stop(bench);
+}
+
+static void an_observer_does_not_say_its_commit_again(void)
+{
+	for (uint32_t is_observer = 0; is_observer < 2; is_observer++) {
+		set_up();
+		hs_bench_propose(bench, &chain[1]);
+		hs_bench_settle(bench);
+		hs_bench_qc(bench, 1, &chain[1].id);
+		hs_bench_settle(bench);
+		UNIT_EQUAL(hs_bench_logged(bench, "send all commit view=1"), 1);
+		hs_bench_commit(bench, 1, 1, &chain[1].id);
+		hs_bench_commit(bench, 2, 1, &chain[1].id);
+		UNIT_EQUAL(hs_core_status(bench->core).committed_height, 1);
+		if (is_observer)
+			hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_ROLLED_BACK,
+								 .from = HS_REPLICA_NONE });
+		hs_bench_commit(bench, 1, 1, &chain[1].id);
+		UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_DUPLICATE));
+		UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SEND), is_observer ? 0 : 1);
+		hs_bench_stop(bench);
+	}
+}
+
 UNIT_SUITE("hs_inputs", UNIT_TEST(votes_before_the_proposal_are_kept),
 	   UNIT_TEST(an_own_vote_counts_without_coming_back),
 	   UNIT_TEST(a_vote_with_my_name_from_outside_never_counts),
@@ -456,4 +517,7 @@ UNIT_SUITE("hs_inputs", UNIT_TEST(votes_before_the_proposal_are_kept),
 	   UNIT_TEST(a_timeout_of_another_epoch_is_dropped),
 	   UNIT_TEST(a_payload_once_ready_stays_ready),
 	   UNIT_TEST(an_intent_that_contradicts_itself_is_not_recorded),
-	   UNIT_TEST(verdicts_nobody_asked_for_are_ignored))
+	   UNIT_TEST(verdicts_nobody_asked_for_are_ignored),
+	   UNIT_TEST(a_proposal_whose_round_is_gone_is_taken_only_if_it_is_wanted),
+	   UNIT_TEST(an_intent_for_a_block_of_another_than_the_leader_is_not_recorded),
+	   UNIT_TEST(an_observer_does_not_say_its_commit_again))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "consensus/hs_copy.h"
+#include "consensus/hs_state.h"
 #include "crypto/crypto_hash.h"
 #include "tests/lib/hs_bench.h"
 #include "tests/lib/unit_main.h"
@@ -366,6 +367,143 @@ static void a_single_node_commits_by_itself(void)
 	hs_bench_stop(bench);
 }
 
+static void forget_all_but_records(void)
+{
+	while (hs_bench_answer(bench, HS_EFFECT_PERSIST_RECORD))
+		;
+	bench->todo_count = 0;
+}
+
+/* Certified blocks of every second view, none of which commits another; 0 leads the view after. */
+static struct hs_block *deep_chain(uint32_t count)
+{
+	struct hs_block *deep = calloc(count + 1, sizeof(*deep));
+	static struct hs_tc tc;
+
+	UNIT_REQUIRE(deep != NULL);
+	deep[0] = genesis;
+	for (uint32_t i = 1; i <= count; i++) {
+		uint64_t view = 2 * i - 1;
+
+		hs_make_tc(&bench->config, view - 1, deep[i - 1].header.view,
+			   deep[i - 1].header.view, &tc);
+		hs_make_block(&bench->config, &deep[i - 1], view, i == 1 ? NULL : &tc, 0, &deep[i]);
+		hs_bench_block(bench, &deep[i]);
+		UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_DROPPED), 0);
+		forget_all_but_records();
+	}
+	hs_bench_qc(bench, 2 * count - 1, &deep[count].id);
+	forget_all_but_records();
+	return deep;
+}
+
+static void a_leader_without_room_for_its_block_proposes_nothing(void)
+{
+	struct hs_block *deep;
+
+	set_up(2);
+	deep = deep_chain(HS_BLOCKS_MAX - 1);
+	UNIT_EQUAL(hs_core_status(bench->core).leader, 2);
+	hs_bench_work(bench, true);
+	hs_bench_wait(bench, bench->config.block_interval_min_ns);
+	UNIT_REQUIRE(hs_bench_answer(bench, HS_EFFECT_WANT_CUT));
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_FULL));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 0);
+	hs_bench_stop(bench);
+	free(deep);
+}
+
+static void an_own_block_that_was_evicted_before_it_was_signed_is_not_said(void)
+{
+	static struct hs_block fork;
+	struct hs_block *deep;
+
+	set_up(0);
+	deep = deep_chain(HS_BLOCKS_MAX - 2);
+	UNIT_EQUAL(hs_core_status(bench->core).leader, 0);
+	hs_bench_work(bench, true);
+	hs_bench_wait(bench, bench->config.block_interval_min_ns);
+	UNIT_REQUIRE(hs_bench_answer(bench, HS_EFFECT_WANT_CUT));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 1);
+	hs_make_block(&bench->config, &deep[2], 4, NULL, 0, &fork);
+	hs_bench_block(bench, &fork);
+	UNIT_CHECK(hs_core_block(bench->core, &fork.id) != NULL);
+	hs_bench_forget(bench);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_core_status(bench->core).view, 2 * (HS_BLOCKS_MAX - 2));
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "persist-block"), 0);
+	hs_bench_stop(bench);
+	free(deep);
+}
+
+static void a_proposal_signed_after_its_round_has_gone_is_not_said(void)
+{
+	const struct hs_round *round;
+	struct crypto_signature none = { .b = { 0 } };
+
+	set_up(1);
+	hs_bench_work(bench, true);
+	UNIT_REQUIRE(hs_bench_answer(bench, HS_EFFECT_WANT_CUT));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 1);
+	hs_bench_qc(bench, 100, &chain[7].id);
+	hs_bench_vote(bench, 2, 1 + HS_ROUNDS_MAX, &chain[7].id);
+	hs_bench_answer(bench, HS_EFFECT_SIGN);
+	round = hs_quorum_peek(&bench->core->quorum, 1 + HS_ROUNDS_MAX);
+	UNIT_REQUIRE(round != NULL);
+	UNIT_CHECK(memcmp(&round->proposal_signature, &none, sizeof(none)) == 0);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose view=1 "), 0);
+	hs_bench_stop(bench);
+}
+
+/* A cut that was asked for on one parent says nothing about another. */
+static void a_cut_for_a_parent_that_is_no_longer_the_highest_is_asked_for_again(void)
+{
+	static struct hs_block higher;
+	static struct hs_tc tc;
+
+	set_up(0);
+	for (uint32_t v = 1; v < 4; v++)
+		hs_bench_block(bench, &chain[v]);
+	hs_bench_qc(bench, 3, &chain[3].id);
+	hs_make_tc(&bench->config, 4, 3, 3, &tc);
+	hs_make_block(&bench->config, &chain[3], 5, &tc, 0, &higher);
+	hs_bench_block(bench, &higher);
+	hs_bench_tc(bench, 7, 3);
+	hs_bench_work(bench, true);
+	hs_bench_wait(bench, bench->config.block_interval_min_ns);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut view=8"), 1);
+	hs_bench_qc(bench, 5, &higher.id);
+	UNIT_EQUAL(hs_core_status(bench->core).view, 8);
+	hs_bench_answer(bench, HS_EFFECT_WANT_CUT);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 0);
+	UNIT_REQUIRE(hs_bench_find(bench, HS_EFFECT_WANT_CUT) != NULL);
+	UNIT_CHECK(crypto_hash_equal(
+		&hs_bench_find(bench, HS_EFFECT_WANT_CUT)->u.want_cut.parent_id, &higher.id));
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	UNIT_CHECK(crypto_hash_equal(&proposed()->header.parent_id, &higher.id));
+	hs_bench_stop(bench);
+}
+
+static void a_member_without_a_heartbeat_waits_for_nothing(void)
+{
+	struct hs_config config = hs_make_config(4, 0);
+	static struct hs_record record;
+
+	config.heartbeat_ns = 0;
+	record.epoch = config.epoch;
+	hs_make_genesis_qc(&config, &record.high_qc);
+	bench = hs_bench_new(&config);
+	hs_bench_boot(bench, &(struct hs_start){ .record = &record });
+	hs_bench_wait(bench, 2 * config.delta_ns);
+	UNIT_EQUAL(hs_core_status(bench->core).leader, 1);
+	UNIT_EQUAL(hs_core_deadline_ns(bench->core), UINT64_MAX);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_propose", UNIT_TEST(an_idle_leader_proposes_nothing),
 	   UNIT_TEST(a_leader_with_work_asks_for_a_cut_and_proposes_it),
 	   UNIT_TEST(a_leader_votes_for_its_own_block_only_once_it_stores_the_batches),
@@ -385,4 +523,9 @@ UNIT_SUITE("hs_propose", UNIT_TEST(an_idle_leader_proposes_nothing),
 	   UNIT_TEST(no_further_block_follows_a_tip_with_an_fc),
 	   UNIT_TEST(an_uncommitted_certified_block_gets_a_successor_without_work),
 	   UNIT_TEST(a_leader_that_timed_out_does_not_propose),
-	   UNIT_TEST(a_single_node_commits_by_itself))
+	   UNIT_TEST(a_single_node_commits_by_itself),
+	   UNIT_TEST(a_member_without_a_heartbeat_waits_for_nothing),
+	   UNIT_TEST(a_leader_without_room_for_its_block_proposes_nothing),
+	   UNIT_TEST(an_own_block_that_was_evicted_before_it_was_signed_is_not_said),
+	   UNIT_TEST(a_proposal_signed_after_its_round_has_gone_is_not_said),
+	   UNIT_TEST(a_cut_for_a_parent_that_is_no_longer_the_highest_is_asked_for_again))

@@ -182,6 +182,65 @@ static void a_tc_carries_what_each_signer_reported(void)
 	free(quorum);
 }
 
+static void what_a_newer_round_has_pushed_out_is_gone(void)
+{
+	struct hs_commit list[4];
+	struct hs_fc fc;
+
+	set_up(4);
+	for (uint32_t author = 0; author < 3; author++) {
+		commit(author, 5, &id_a, false);
+		hs_quorum_commit_judge(quorum, 5, author, &id_a, true);
+	}
+	UNIT_CHECK(hs_quorum_make_fc(quorum, 1, 5, &id_a, &fc));
+	UNIT_EQUAL(vote(0, 5 + HS_ROUNDS_MAX, &id_a), HS_COUNT_NEW);
+	UNIT_EQUAL(vote(1, 5, &id_a), HS_COUNT_GONE);
+	UNIT_EQUAL(commit(3, 5, &id_a, false), HS_COUNT_GONE);
+	UNIT_EQUAL(timeout(1, 5, 2), HS_COUNT_GONE);
+	UNIT_EQUAL(hs_quorum_commit_count(quorum, 5, &id_a), 0);
+	UNIT_EQUAL(hs_quorum_commits_unchecked(quorum, 1, 5, &id_a, list), 0);
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 0, &id_a, true));
+	UNIT_CHECK(!hs_quorum_make_fc(quorum, 1, 5, &id_a, &fc));
+	UNIT_EQUAL(hs_quorum_timeout_count(quorum, 5 + HS_ROUNDS_MAX), 0);
+	UNIT_EQUAL(hs_quorum_commit_count(quorum, 5 + HS_ROUNDS_MAX, &id_a), 0);
+	free(quorum);
+}
+
+static void a_verdict_counts_only_for_the_very_commit_that_is_held(void)
+{
+	set_up(4);
+	commit(1, 5, &id_a, false);
+	commit(2, 5, &id_a, true);
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 4, &id_a, false));
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 3, &id_a, false));
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 1, &id_b, false));
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 2, &id_b, true));
+	UNIT_EQUAL(hs_quorum_commit_count(quorum, 5, &id_a), 1);
+	UNIT_CHECK(hs_quorum_commit_judge(quorum, 5, 1, &id_a, true));
+	UNIT_CHECK(!hs_quorum_commit_judge(quorum, 5, 1, &id_a, false));
+	UNIT_CHECK(hs_quorum_commit_judge(quorum, 5, 2, &id_a, true));
+	UNIT_EQUAL(hs_quorum_commit_count(quorum, 5, &id_a), 2);
+	free(quorum);
+}
+
+static void an_fc_holds_no_commit_for_another_block(void)
+{
+	struct hs_fc fc;
+
+	set_up(4);
+	commit(0, 5, &id_b, false);
+	hs_quorum_commit_judge(quorum, 5, 0, &id_b, true);
+	for (uint32_t author = 1; author < 4; author++) {
+		commit(author, 5, &id_a, false);
+		hs_quorum_commit_judge(quorum, 5, author, &id_a, true);
+	}
+	UNIT_CHECK(!hs_quorum_make_fc(quorum, 1, 5, &id_b, &fc));
+	UNIT_REQUIRE(hs_quorum_make_fc(quorum, 1, 5, &id_a, &fc));
+	UNIT_EQUAL(fc.c.count, 3);
+	UNIT_EQUAL(fc.c.signers.word[0], 14);
+	free(quorum);
+}
+
 static void make_tc_too_early(void *context)
 {
 	struct hs_tc tc;
@@ -206,5 +265,8 @@ UNIT_SUITE("hs_quorum", UNIT_TEST(second_vote_of_one_author_never_counts),
 	   UNIT_TEST(held_commits_count_only_once_they_are_judged_good),
 	   UNIT_TEST(a_bad_commit_is_forgotten_and_a_good_one_may_follow),
 	   UNIT_TEST(an_fc_needs_q_checked_signatures),
+	   UNIT_TEST(what_a_newer_round_has_pushed_out_is_gone),
+	   UNIT_TEST(a_verdict_counts_only_for_the_very_commit_that_is_held),
+	   UNIT_TEST(an_fc_holds_no_commit_for_another_block),
 	   UNIT_TEST(a_tc_carries_what_each_signer_reported),
 	   UNIT_TEST(a_tc_of_too_few_timeouts_aborts))

@@ -106,6 +106,9 @@ static void p3_needs_the_view_before_or_a_tc_and_its_highest_qc(void)
 	hs_make_tc(&config, 5, 3, 3, &block.tc);
 	block.tc.epoch++;
 	UNIT_CHECK(!hs_rules_p3_justify_fits(&block));
+	block.header.view = 0;
+	block.justify.view = UINT64_MAX;
+	UNIT_CHECK(!hs_rules_p3_justify_fits(&block));
 }
 
 static void p4_no_lane_may_go_back_or_change(void)

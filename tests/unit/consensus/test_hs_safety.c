@@ -200,6 +200,21 @@ static void copies_are_equal_in_what_counts(void)
 	UNIT_EQUAL(to.intent_view, 0);
 }
 
+static void a_second_answer_of_the_signer_changes_nothing(void)
+{
+	static const struct crypto_signature second = { .b = { 2 } };
+	struct hs_pending said;
+
+	hs_safety_init(&safety);
+	say(HS_MESSAGE_VOTE, 3, 11);
+	hs_safety_write(&safety, 12);
+	UNIT_CHECK(hs_safety_on_signed(&safety, 11, &signature) != NULL);
+	UNIT_CHECK(hs_safety_on_signed(&safety, 11, &second) == NULL);
+	hs_safety_on_persisted(&safety, 12);
+	UNIT_REQUIRE(hs_safety_take_ready(&safety, &said));
+	UNIT_EQUAL(said.signature.b[0], 1);
+}
+
 UNIT_SUITE("hs_safety", UNIT_TEST(a_statement_waits_for_record_and_signature),
 	   UNIT_TEST(an_unsigned_statement_stays_though_durable),
 	   UNIT_TEST(changes_during_a_write_are_gathered_into_the_next),
@@ -208,4 +223,5 @@ UNIT_SUITE("hs_safety", UNIT_TEST(a_statement_waits_for_record_and_signature),
 	   UNIT_TEST(an_intent_covers_only_the_very_vote_and_justify),
 	   UNIT_TEST(tidy_drops_what_no_restart_needs),
 	   UNIT_TEST(an_observer_forgets_what_it_was_about_to_say),
-	   UNIT_TEST(copies_are_equal_in_what_counts))
+	   UNIT_TEST(copies_are_equal_in_what_counts),
+	   UNIT_TEST(a_second_answer_of_the_signer_changes_nothing))

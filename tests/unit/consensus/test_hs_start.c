@@ -435,6 +435,58 @@ static void blocks_that_come_twice_or_fit_nothing_are_passed_over(void)
 	hs_bench_stop(bench);
 }
 
+static void a_recorded_tc_of_an_earlier_view_is_no_entry_certificate(void)
+{
+	static struct hs_certificates known;
+
+	set_up();
+	record.has_entry_tc = true;
+	hs_make_tc(&config, 5, 0, 0, &record.entry_tc);
+	record.last_vote_view = 8;
+	record.last_vote_id = chain[1].id;
+	boot(NULL, 0);
+	UNIT_EQUAL(status().view, 8);
+	hs_core_certificates(bench->core, &known);
+	UNIT_EQUAL(known.entry.kind, HS_ENTRY_NONE);
+	hs_bench_stop(bench);
+}
+
+/* Rule P(3): without QC(v - 1) or TC(v - 1) nothing that it could propose would be valid. */
+static void a_leader_that_lost_its_entry_certificate_proposes_nothing(void)
+{
+	set_up();
+	record.last_vote_view = 4;
+	record.last_vote_id = chain[1].id;
+	boot(NULL, 0);
+	recover();
+	UNIT_EQUAL(status().leader, 0);
+	hs_bench_work(bench, true);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "proposed=4"), 0);
+	hs_bench_tc(bench, 7, 0);
+	hs_bench_wait(bench, config.block_interval_min_ns);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-cut view=8"), 1);
+	hs_bench_stop(bench);
+}
+
+static void a_stored_block_that_breaks_rule_p3_is_not_voted_for_again(void)
+{
+	static struct hs_block block;
+
+	set_up();
+	hs_make_block(&config, &genesis, 3, NULL, 0, &block);
+	record.last_vote_view = 3;
+	record.last_vote_id = block.id;
+	boot(&block, 1);
+	UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_JUSTIFY));
+	recover();
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "want-payload"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "vote view"), 0);
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_start", UNIT_TEST(nothing_is_said_before_q_minus_1_answers_or_two_delta),
 	   UNIT_TEST(a_vote_that_was_recorded_is_said_again_after_full_validation_only),
 	   UNIT_TEST(no_other_block_is_voted_for_in_a_recorded_view),
@@ -455,4 +507,7 @@ UNIT_SUITE("hs_start", UNIT_TEST(nothing_is_said_before_q_minus_1_answers_or_two
 	   UNIT_TEST(without_a_record_it_only_observes),
 	   UNIT_TEST(a_record_of_another_epoch_makes_an_observer),
 	   UNIT_TEST(proof_of_rollback_silences_it_for_good),
-	   UNIT_TEST(blocks_that_come_twice_or_fit_nothing_are_passed_over))
+	   UNIT_TEST(blocks_that_come_twice_or_fit_nothing_are_passed_over),
+	   UNIT_TEST(a_recorded_tc_of_an_earlier_view_is_no_entry_certificate),
+	   UNIT_TEST(a_leader_that_lost_its_entry_certificate_proposes_nothing),
+	   UNIT_TEST(a_stored_block_that_breaks_rule_p3_is_not_voted_for_again))

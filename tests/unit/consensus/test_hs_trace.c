@@ -75,7 +75,21 @@ static void every_drop_has_a_name_and_a_text(void)
 	UNIT_CHECK(strcmp(hs_drop_name(HS_DROP_OBSERVER), "OBSERVER") == 0);
 }
 
+/* Kinds that do not exist, as zeroed or damaged memory holds them. */
+static void an_unknown_kind_says_no_more_than_it_knows(void)
+{
+	struct hs_message message = { .kind = 0 };
+	struct hs_effect effect = { .kind = HS_EFFECT_SEND, .to = 2, .u.message = &message };
+
+	hs_trace_effect(&effect, line, sizeof(line));
+	UNIT_CHECK(strcmp(line, "< send 2") == 0);
+	effect.kind = (enum hs_effect_kind)(HS_EFFECT_OBSERVER + 1);
+	UNIT_EQUAL(hs_trace_effect(&effect, line, sizeof(line)), 2);
+	UNIT_CHECK(strcmp(line, "< ") == 0);
+}
+
 UNIT_SUITE("hs_trace", UNIT_TEST(an_input_is_one_line_of_what_decides),
 	   UNIT_TEST(an_effect_is_one_line_of_what_decides),
 	   UNIT_TEST(every_kind_has_a_line_that_fits), UNIT_TEST(a_line_is_cut_at_the_room),
-	   UNIT_TEST(every_drop_has_a_name_and_a_text))
+	   UNIT_TEST(every_drop_has_a_name_and_a_text),
+	   UNIT_TEST(an_unknown_kind_says_no_more_than_it_knows))

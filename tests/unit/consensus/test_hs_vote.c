@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consensus/hs_state.h"
 #include "crypto/crypto_hash.h"
 #include "tests/lib/hs_bench.h"
 #include "tests/lib/unit_main.h"
@@ -436,6 +437,45 @@ static void one_record_covers_all_changes_while_a_write_is_outstanding(void)
 	hs_bench_stop(bench);
 }
 
+/* A slow disk: the vote leaves, but 128 views later it counts for nothing here. */
+static void an_own_vote_whose_round_is_gone_is_not_counted_in_another(void)
+{
+	set_up();
+	hs_bench_propose(bench, &one);
+	hs_bench_answer(bench, HS_EFFECT_WANT_PAYLOAD);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 1);
+	hs_bench_qc(bench, 100, &two.id);
+	hs_bench_vote(bench, 1, 1 + HS_ROUNDS_MAX, &one.id);
+	hs_bench_vote(bench, 2, 1 + HS_ROUNDS_MAX, &one.id);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=1 "), 1);
+	UNIT_EQUAL(hs_quorum_vote_count(&bench->core->quorum, 1 + HS_ROUNDS_MAX, &one.id), 2);
+	UNIT_EQUAL(hs_core_status(bench->core).high_qc_view, 100);
+	hs_bench_stop(bench);
+}
+
+static void only_a_block_that_may_be_voted_for_is_held_for_its_time(void)
+{
+	for (uint32_t is_invalid = 0; is_invalid < 2; is_invalid++) {
+		set_up();
+		hs_bench_propose(bench, &one);
+		hs_bench_settle(bench);
+		two.header.time_ns = bench->wall_ns + UINT64_C(10000000000);
+		if (is_invalid)
+			two.header.cut.lane[0] = genesis.header.cut.lane[0];
+		hs_make_block_again(&bench->config, &two);
+		hs_bench_propose(bench, &two);
+		UNIT_EQUAL(hs_bench_dropped(bench, HS_DROP_CUT), is_invalid);
+		hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_PAYLOAD,
+							 .from = HS_REPLICA_NONE,
+							 .u.payload = { .block_id = two.id } });
+		UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 0);
+		UNIT_EQUAL(hs_hold_deadline_ns(bench->core),
+			   is_invalid ? UINT64_MAX : bench->now_ns + bench->config.delta_ns);
+		hs_bench_stop(bench);
+	}
+}
+
 UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signature_are_there),
 	   UNIT_TEST(no_vote_before_the_payload_is_here),
 	   UNIT_TEST(an_invalid_payload_is_never_voted_for),
@@ -461,4 +501,6 @@ UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signatu
 	   UNIT_TEST(a_timeout_after_a_commit_vote_reports_that_qc),
 	   UNIT_TEST(vote_and_commit_are_repeated_once_after_a_quarter_of_delta),
 	   UNIT_TEST(nothing_is_repeated_once_a_certificate_came),
-	   UNIT_TEST(one_record_covers_all_changes_while_a_write_is_outstanding))
+	   UNIT_TEST(one_record_covers_all_changes_while_a_write_is_outstanding),
+	   UNIT_TEST(an_own_vote_whose_round_is_gone_is_not_counted_in_another),
+	   UNIT_TEST(only_a_block_that_may_be_voted_for_is_held_for_its_time))
