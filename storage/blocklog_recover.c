@@ -120,8 +120,7 @@ static bool segment_belongs(const struct blocklog_cursor *cursor,
 {
 	uint64_t position = record->head.position;
 
-	return record->head.kind == BLOCKLOG_KIND_SEGMENT &&
-	       blocklog_segment_decode(record->bytes, record->head.length, ret_segment) &&
+	return blocklog_segment_decode(record->bytes, record->head.length, ret_segment) &&
 	       ret_segment->segment_bytes == cursor->segment_bytes &&
 	       ret_segment->number == position / cursor->segment_bytes &&
 	       ret_segment->previous_end <= position;
@@ -130,16 +129,17 @@ static bool segment_belongs(const struct blocklog_cursor *cursor,
 static bool continues(const struct blocklog_cursor *cursor, const struct blocklog_record *record)
 {
 	bool opens_segment = record->head.position % cursor->segment_bytes == 0;
+	bool is_first = !cursor->is_chained && record->head.position == cursor->position;
 	struct blocklog_segment segment;
 
 	if (opens_segment != (record->head.kind == BLOCKLOG_KIND_SEGMENT))
 		return false;
 	if (opens_segment && !segment_belongs(cursor, record, &segment))
 		return false;
+	if (opens_segment && !is_first && segment.previous_end != cursor->position)
+		return false;
 	if (!cursor->is_chained)
 		return true;
-	if (opens_segment && segment.previous_end != cursor->position)
-		return false;
 	return record->head.sequence == cursor->sequence &&
 	       blocklog_checksum_equal(&record->head.previous, &cursor->previous);
 }
@@ -174,11 +174,8 @@ static int hop(struct blocklog_cursor *cursor)
 {
 	uint64_t start = segment_end_of(cursor, cursor->position);
 	struct blocklog_record record;
-	struct blocklog_segment segment;
 
 	if (record_at(cursor, start, &record) != 1 || !continues(cursor, &record))
-		return ERR_CORRUPT;
-	if (!segment_belongs(cursor, &record, &segment) || segment.previous_end != cursor->position)
 		return ERR_CORRUPT;
 	step_over(cursor, &record.head);
 	return 0;

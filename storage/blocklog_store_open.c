@@ -243,10 +243,9 @@ static int open_safety(struct blocklog_store *store, uint64_t settled[BLOCKLOG_L
 					   &found);
 
 	memcpy(settled, found.settled, sizeof(found.settled));
-	if (code != 0) {
-		/* Not a failure of open: the node runs as an observer (rule R). */
-		return code == ERR_NOT_FOUND ? 0 : code;
-	}
+	/* Not a failure of open: the node runs as an observer (rule R). */
+	if (code != 0)
+		return 0;
 	code = blocklog_sync_simple(store, BLOCKLOG_IO_SYNC, BLOCKLOG_AREA_SAFETY, 0, 0);
 	for (uint32_t copy = 0; copy < BLOCKLOG_SAFETY_COPIES && code == 0; copy++) {
 		if (!found.copy_is_bad[copy])
