@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "crypto/crypto_hash.h"
 #include "tests/lib/unit_main.h"
 
 enum { LENGTH = 150, ROOM = 256 };
@@ -219,6 +220,38 @@ static void every_flipped_bit_of_a_superblock_is_detected(void)
 	}
 }
 
+/* A page of another kind, summed by the same hand. */
+static void a_page_with_another_magic_is_no_superblock(void)
+{
+	struct blocklog_superblock superblock = { .version = BLOCKLOG_FORMAT_VERSION };
+	struct blocklog_superblock found = { .sequence = 5 };
+	uint8_t page[BLOCKLOG_PAGE_BYTES];
+	size_t summed = sizeof(page) - CRYPTO_HASH_BYTES;
+	struct crypto_hasher hasher;
+	struct crypto_hash hash;
+
+	blocklog_superblock_encode(&superblock, page);
+	for (uint32_t is_other = 0; is_other < 2; is_other++) {
+		page[0] ^= (uint8_t)is_other;
+		crypto_hasher_init(&hasher);
+		crypto_hasher_add(&hasher, "QRSUPERB", 8);
+		crypto_hasher_add(&hasher, page, summed);
+		hash = crypto_hasher_done(&hasher);
+		memcpy(page + summed, hash.b, sizeof(hash.b));
+		UNIT_EQUAL(blocklog_superblock_decode(page, &found), is_other ? ERR_CORRUPT : 0);
+	}
+}
+
+static void no_bytes_at_all_are_zero(void)
+{
+	static const uint8_t bytes[3] = { 0, 0, 1 };
+
+	UNIT_CHECK(blocklog_is_zero(&bytes[2], 0));
+	UNIT_CHECK(blocklog_is_zero(bytes, 2));
+	UNIT_CHECK(!blocklog_is_zero(bytes, 3));
+	UNIT_CHECK(!blocklog_is_zero(&bytes[2], 1));
+}
+
 static void a_newer_superblock_is_told_from_a_damaged_one(void)
 {
 	uint8_t page[BLOCKLOG_PAGE_BYTES];
@@ -273,6 +306,8 @@ UNIT_SUITE("blocklog_format", UNIT_TEST(a_record_reads_back_as_written),
 	   UNIT_TEST(a_length_beyond_the_room_is_refused_before_anything_is_summed),
 	   UNIT_TEST(a_superblock_reads_back_as_written),
 	   UNIT_TEST(every_flipped_bit_of_a_superblock_is_detected),
+	   UNIT_TEST(a_page_with_another_magic_is_no_superblock),
+	   UNIT_TEST(no_bytes_at_all_are_zero),
 	   UNIT_TEST(a_newer_superblock_is_told_from_a_damaged_one),
 	   UNIT_TEST(a_segment_record_reads_back_and_needs_its_whole_page),
 	   UNIT_TEST(the_two_copies_of_a_safety_slot_are_distant))
