@@ -248,9 +248,208 @@ static void a_batch_read_back_for_delivery_must_be_the_one_the_cut_names(void)
 	}
 }
 
+/* ---- committed by the record, not yet marked ---- */
+
+static void replace_record(uint32_t index, uint16_t kind, const void *bytes, uint32_t count)
+{
+	struct replica_bench_record *record = &bench->record[BLOCKLOG_BLOCK][index];
+
+	if (index == bench->record_count[BLOCKLOG_BLOCK])
+		bench->record_count[BLOCKLOG_BLOCK]++;
+	free(record->bytes);
+	record->kind = kind;
+	record->byte_count = count;
+	record->bytes = malloc(count);
+	UNIT_REQUIRE(record->bytes != NULL);
+	memcpy(record->bytes, bytes, count);
+}
+
+/* In place of what was lost comes the first block again, so that nothing changes its position. */
+static void lose_record(uint32_t index)
+{
+	const struct replica_bench_record *first = &bench->record[BLOCKLOG_BLOCK][0];
+
+	replace_record(index, first->kind, first->bytes, first->byte_count);
+}
+
+static void append_block(const struct hs_block *block)
+{
+	static uint8_t bytes[WIRE_MESSAGE_BYTES_MAX];
+	int count = wire_encode_block(block, bytes, sizeof(bytes));
+
+	UNIT_REQUIRE(count > 0);
+	replace_record(bench->record_count[BLOCKLOG_BLOCK], REPLICA_RECORD_BLOCK, bytes,
+		       (uint32_t)count);
+}
+
+/* The last `count` MARKs are lost; the newest record knows their blocks as committed. */
+struct lost_marks {
+	struct hs_record record;
+	uint64_t height; /* of the last one that is left */
+	uint64_t transactions;
+	uint32_t block; /* index of the BLOCK of the last but one that is lost */
+};
+
+static void lose_marks(uint32_t count, struct lost_marks *ret_lost)
+{
+	const struct replica_bench_record *newest =
+		&bench->record[BLOCKLOG_SAFETY][bench->record_count[BLOCKLOG_SAFETY] - 1];
+	struct replica_mark mark;
+	uint32_t index;
+	uint32_t block;
+
+	memset(ret_lost, 0, sizeof(*ret_lost));
+	UNIT_REQUIRE(wire_decode_record(newest->bytes, newest->byte_count,
+					bench->config.consensus.replica_count,
+					&ret_lost->record) == 0);
+	for (uint32_t i = 0; i < count; i++) {
+		last_marked(&index, &block);
+		UNIT_REQUIRE(replica_mark_decode(bench->record[BLOCKLOG_BLOCK][index].bytes,
+						 bench->record[BLOCKLOG_BLOCK][index].byte_count,
+						 &mark) == 0);
+		if (i == 0) {
+			ret_lost->record.committed_height = mark.height;
+			ret_lost->record.committed_id = mark.block_id;
+		}
+		ret_lost->transactions += mark.tx_count;
+		ret_lost->height = mark.height - 1;
+		if (i == 1)
+			ret_lost->block = block;
+		lose_record(index);
+	}
+	bench->final_transactions = 0;
+}
+
+static uint64_t committed_at_start(void)
+{
+	return bench->replica->recover.record.committed_height;
+}
+
+static void blocks_committed_and_not_marked_are_delivered_again(void)
+{
+	struct lost_marks lost;
+
+	for (uint32_t is_all = 0; is_all < 2; is_all++) {
+		bench = replica_bench_new(1, 0);
+		for (uint64_t seq = 1; seq <= 4; seq++)
+			submit(seq);
+		lose_marks(is_all ? (uint32_t)bench->final_height : 2, &lost);
+		UNIT_EQUAL(lost.height == 0, is_all);
+		UNIT_CHECK(lost.transactions >= 2);
+		restart_with(&lost.record);
+		UNIT_EQUAL(committed_at_start(), lost.record.committed_height);
+		replica_bench_wait(bench, 5 * UNITS_NS_PER_MS);
+		UNIT_EQUAL(bench->final_transactions, lost.transactions);
+		replica_bench_free(bench);
+	}
+}
+
+/* What lies in between is missing: the core starts where delivery stands and fetches the rest. */
+static void a_committed_block_without_its_ancestors_is_not_delivered(void)
+{
+	struct lost_marks lost;
+
+	bench = replica_bench_new(1, 0);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		submit(seq);
+	lose_marks(2, &lost);
+	lose_record(lost.block);
+	restart_with(&lost.record);
+	UNIT_EQUAL(committed_at_start(), lost.height);
+	replica_bench_wait(bench, 5 * UNITS_NS_PER_MS);
+	UNIT_EQUAL(bench->final_transactions, 0);
+	replica_bench_free(bench);
+}
+
+static void a_committed_block_that_does_not_follow_the_delivered_one_is_not_delivered(void)
+{
+	struct crypto_hash elsewhere = { { 9 } };
+	struct hs_qc justify;
+	static struct hs_block fork;
+	struct lost_marks lost;
+
+	bench = replica_bench_new(1, 0);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		submit(seq);
+	lose_marks(2, &lost);
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 1, &elsewhere, 0, &justify);
+	wire_world_block(&bench->world, 2, lost.height + 1, &justify, &fork);
+	append_block(&fork);
+	lost.record.committed_height = lost.height + 1;
+	lost.record.committed_id = fork.id;
+	restart_with(&lost.record);
+	UNIT_EQUAL(committed_at_start(), lost.height);
+	replica_bench_free(bench);
+}
+
+static void a_record_that_gives_a_delivered_block_another_height_delivers_nothing(void)
+{
+	struct replica_mark mark;
+	struct lost_marks lost;
+	uint32_t index;
+	uint32_t block;
+
+	bench = replica_bench_new(1, 0);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		submit(seq);
+	lose_marks(1, &lost);
+	last_marked(&index, &block);
+	UNIT_REQUIRE(replica_mark_decode(bench->record[BLOCKLOG_BLOCK][index].bytes,
+					 bench->record[BLOCKLOG_BLOCK][index].byte_count,
+					 &mark) == 0);
+	lost.record.committed_height += 50;
+	lost.record.committed_id = mark.block_id;
+	restart_with(&lost.record);
+	UNIT_EQUAL(committed_at_start(), lost.height);
+	replica_bench_free(bench);
+}
+
+/* ---- durable and uncommitted ---- */
+
+static void uncommitted_blocks_are_given_once_parents_first_and_not_without_them(void)
+{
+	enum { CHAIN_BLOCKS = HS_BLOCKS_MAX / 2 + 4 };
+	static struct hs_block chain[CHAIN_BLOCKS + 1];
+	static struct hs_block stray;
+	struct crypto_hash elsewhere = { { 9 } };
+	struct hs_record record;
+	struct hs_qc qc;
+
+	bench = replica_bench_new(4, 0);
+	fresh_record(&record);
+	chain[0].id = bench->world.genesis_id;
+	for (uint64_t height = 1; height <= CHAIN_BLOCKS; height++) {
+		wire_world_qc(&bench->world, HS_MESSAGE_VOTE, height - 1, &chain[height - 1].id, 0,
+			      &qc);
+		memset(&chain[height], 0, sizeof(chain[height]));
+		wire_world_block(&bench->world, height, height, &qc, &chain[height]);
+	}
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 1, &elsewhere, 0, &qc);
+	wire_world_block(&bench->world, 2, 2, &qc, &stray);
+	append_block(&chain[2]);
+	append_block(&chain[1]);
+	append_block(&stray);
+	append_block(&chain[2]);
+	append_block(&chain[1]);
+	restart_with(&record);
+	UNIT_EQUAL(bench->replica->recover.start_count, 2);
+	UNIT_CHECK(crypto_hash_equal(&bench->replica->recover.start_block[0].id, &chain[1].id));
+	UNIT_CHECK(crypto_hash_equal(&bench->replica->recover.start_block[1].id, &chain[2].id));
+	for (uint32_t i = 3; i <= CHAIN_BLOCKS; i++)
+		append_block(&chain[i]);
+	restart_with(&record);
+	UNIT_EQUAL(bench->replica->recover.start_count, HS_BLOCKS_MAX / 2);
+	replica_bench_free(bench);
+}
+
 UNIT_SUITE("replica_recover", UNIT_TEST(a_block_marked_long_after_it_was_stored_is_found_again),
 	   UNIT_TEST(recovery_does_not_end_before_that_block_is_there),
 	   UNIT_TEST(a_batch_read_back_for_delivery_must_be_the_one_the_cut_names),
 	   UNIT_TEST(an_intent_raises_the_lock_only_if_its_justify_verifies),
 	   UNIT_TEST(an_entry_certificate_opens_its_view_only_if_it_verifies),
-	   UNIT_TEST(a_record_whose_lock_does_not_verify_makes_an_observer))
+	   UNIT_TEST(a_record_whose_lock_does_not_verify_makes_an_observer),
+	   UNIT_TEST(blocks_committed_and_not_marked_are_delivered_again),
+	   UNIT_TEST(a_committed_block_without_its_ancestors_is_not_delivered),
+	   UNIT_TEST(a_committed_block_that_does_not_follow_the_delivered_one_is_not_delivered),
+	   UNIT_TEST(a_record_that_gives_a_delivered_block_another_height_delivers_nothing),
+	   UNIT_TEST(uncommitted_blocks_are_given_once_parents_first_and_not_without_them))

@@ -577,6 +577,43 @@ static void a_cursor_may_start_where_the_last_one_ended(void)
 	fixture_end(&f);
 }
 
+/* The next segment says where the one before ended; anywhere else is damage, not an end. */
+static void a_cursor_started_at_a_segments_end_goes_on_only_from_there(void)
+{
+	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t window[8 * BLOCKLOG_PAGE_BYTES];
+	struct fixture f;
+	struct blocklog_source source;
+	struct blocklog_record record;
+	uint8_t bytes[FIXTURE_RECORD_MAX];
+	uint64_t last;
+	uint64_t end;
+
+	fixture_start(&f, 1);
+	while (blocklog_store_durable_end(f.store, BLOCKLOG_LANE) <
+	       FIXTURE_SEGMENT_BYTES - BLOCKLOG_PAGE_BYTES)
+		fixture_fill(&f, BLOCKLOG_LANE, 1);
+	end = blocklog_store_durable_end(f.store, BLOCKLOG_LANE);
+	UNIT_REQUIRE(end < FIXTURE_SEGMENT_BYTES);
+	/* A record that does not fit the page that is left. */
+	while (fixture_record(f.tickets, bytes) < BLOCKLOG_PAGE_BYTES)
+		f.tickets++;
+	last = f.tickets;
+	fixture_fill(&f, BLOCKLOG_LANE, 1);
+	UNIT_EQUAL(segment_of(f.position[last]), 1);
+	source = sim_disk_stable(f.disk);
+	for (uint64_t shift = 0; shift < 2; shift++) {
+		struct blocklog_cursor cursor = cursor_make(&f, &source, window, sizeof(window));
+
+		blocklog_cursor_seek(&cursor, end + shift * BLOCKLOG_HEAD_BYTES);
+		UNIT_EQUAL(blocklog_cursor_next(&cursor,
+						blocklog_store_durable_end(f.store, BLOCKLOG_LANE),
+						&record),
+			   shift ? ERR_CORRUPT : 1);
+		UNIT_CHECK(shift || record.head.position == f.position[last]);
+	}
+	fixture_end(&f);
+}
+
 static void a_cursor_at_no_record_reports_damage_not_a_record(void)
 {
 	static _Alignas(BLOCKLOG_PAGE_BYTES) uint8_t window[8 * BLOCKLOG_PAGE_BYTES];
@@ -637,6 +674,7 @@ UNIT_SUITE("blocklog_recover", UNIT_TEST(damage_before_the_last_group_is_never_c
 	   UNIT_TEST(what_was_cut_never_comes_back),
 	   UNIT_TEST(a_cursor_started_anywhere_reads_on_over_segment_ends),
 	   UNIT_TEST(a_cursor_may_start_where_the_last_one_ended),
+	   UNIT_TEST(a_cursor_started_at_a_segments_end_goes_on_only_from_there),
 	   UNIT_TEST(a_cursor_at_no_record_reports_damage_not_a_record),
 	   UNIT_TEST(a_cursor_reads_nothing_behind_the_end_it_was_given),
 	   UNIT_TEST(a_segment_record_is_accepted_only_where_it_belongs),
