@@ -312,7 +312,10 @@ static void recover_start_lanes(struct replica *replica)
 	replica_lane_step(replica, &input);
 }
 
-/* Committed by the record, not yet marked: delivered again, if every block in between is here. */
+/*
+ * Committed by the record, not yet marked: delivered again, if every block in between is here and
+ * there is room for them all.
+ */
 static bool recover_requeue(struct replica *replica, struct hs_block *block)
 {
 	struct hs_block *chain[REPLICA_RECOVER_BLOCKS_MAX];
@@ -327,7 +330,7 @@ static bool recover_requeue(struct replica *replica, struct hs_block *block)
 			break;
 		at = recover_find(replica, &at->header.parent_id, &position);
 	}
-	if (!at || at->header.height != replica->delivery.height + 1 ||
+	if (!at || at->header.height != replica->delivery.height + 1 || chain[count - 1] != at ||
 	    (replica->delivery.height > 0 &&
 	     !crypto_hash_equal(&at->header.parent_id, &replica->delivery.id)))
 		return false;

@@ -404,6 +404,36 @@ static void a_record_that_gives_a_delivered_block_another_height_delivers_nothin
 	replica_bench_free(bench);
 }
 
+/* Delivery begins at its next height: the newest blocks without those below them are of no use. */
+static void more_committed_blocks_than_delivery_has_room_for_are_committed_again(void)
+{
+	enum { ROOM = REPLICA_DELIVERY_MAX - 8 };
+	struct hs_record record;
+
+	for (uint64_t count = ROOM - 1; count <= ROOM + 2; count++) {
+		static struct hs_block block;
+		struct hs_qc qc;
+
+		bench = replica_bench_new(4, 0);
+		fresh_record(&record);
+		block.id = bench->world.genesis_id;
+		for (uint64_t height = 1; height <= count; height++) {
+			wire_world_qc(&bench->world, HS_MESSAGE_VOTE, height - 1, &block.id, 0,
+				      &qc);
+			memset(&block, 0, sizeof(block));
+			wire_world_block(&bench->world, height, height, &qc, &block);
+			append_block(&block);
+		}
+		record.committed_height = count;
+		record.committed_id = block.id;
+		restart_with(&record);
+		UNIT_EQUAL(committed_at_start(), count <= ROOM ? count : 0);
+		/* Else the blocks that START gives commit each other, all but the last two. */
+		UNIT_EQUAL(bench->final_height, count <= ROOM ? count : HS_BLOCKS_MAX / 2 - 2);
+		replica_bench_free(bench);
+	}
+}
+
 /* ---- durable and uncommitted ---- */
 
 static void uncommitted_blocks_are_given_once_parents_first_and_not_without_them(void)
@@ -452,4 +482,5 @@ UNIT_SUITE("replica_recover", UNIT_TEST(a_block_marked_long_after_it_was_stored_
 	   UNIT_TEST(a_committed_block_without_its_ancestors_is_not_delivered),
 	   UNIT_TEST(a_committed_block_that_does_not_follow_the_delivered_one_is_not_delivered),
 	   UNIT_TEST(a_record_that_gives_a_delivered_block_another_height_delivers_nothing),
+	   UNIT_TEST(more_committed_blocks_than_delivery_has_room_for_are_committed_again),
 	   UNIT_TEST(uncommitted_blocks_are_given_once_parents_first_and_not_without_them))
