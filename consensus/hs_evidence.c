@@ -49,17 +49,12 @@ static void hs_accusation_ask(struct hs_core *core, struct hs_accusation *accusa
 void hs_accuse(struct hs_core *core, enum hs_evidence_kind kind, uint32_t author,
 	       const struct hs_statement *first, const struct hs_statement *second)
 {
-	struct hs_accusation *accusation = NULL;
+	struct hs_accusation *accusation =
+		&core->accusation[author][kind == HS_EVIDENCE_TWO_COMMITS ?
+						  HS_ACCUSED_TWO_COMMITS :
+						  HS_ACCUSED_COMMIT_AFTER_TIMEOUT];
 
-	if (bitset_has(&core->evidence_seen[kind], author))
-		return;
-	for (uint32_t i = 0; i < HS_ACCUSATIONS_MAX; i++) {
-		if (!core->accusation[i].is_open)
-			accusation = &core->accusation[i];
-		else if (core->accusation[i].author == author && core->accusation[i].kind == kind)
-			return;
-	}
-	if (!accusation)
+	if (accusation->is_open || bitset_has(&core->evidence_seen[kind], author))
 		return;
 	*accusation = (struct hs_accusation){
 		.is_open = true,
@@ -106,11 +101,16 @@ static void hs_accusation_checked(struct hs_core *core, struct hs_accusation *ac
 void hs_accusations_checked(struct hs_core *core, uint64_t view, const struct crypto_hash *block_id,
 			    const struct bitset *good, const struct bitset *bad)
 {
-	for (uint32_t i = 0; i < HS_ACCUSATIONS_MAX; i++) {
-		struct hs_accusation *accusation = &core->accusation[i];
-		bool is_good = bitset_has(good, accusation->author);
+	for (uint32_t author = 0; author < core->config.replica_count; author++) {
+		bool is_good = bitset_has(good, author);
 
-		if (accusation->is_open && is_good != bitset_has(bad, accusation->author))
-			hs_accusation_checked(core, accusation, view, block_id, is_good);
+		if (is_good == bitset_has(bad, author))
+			continue;
+		for (uint32_t i = 0; i < HS_ACCUSED_COUNT; i++) {
+			struct hs_accusation *accusation = &core->accusation[author][i];
+
+			if (accusation->is_open)
+				hs_accusation_checked(core, accusation, view, block_id, is_good);
+		}
 	}
 }

@@ -94,8 +94,12 @@ struct hs_said {
 	struct crypto_signature timeout_signature;
 };
 
-/* Evidence whose COMMITs are still being checked. */
-enum { HS_ACCUSATIONS_MAX = 8 };
+/*
+ * Evidence whose COMMITs are still being checked. Every author has a place of its own for each
+ * kind with COMMITs in it: however many others are accused, there is room to accuse one more. A
+ * newer accusation waits for the end of the one before: each costs a check or two.
+ */
+enum hs_accused { HS_ACCUSED_TWO_COMMITS, HS_ACCUSED_COMMIT_AFTER_TIMEOUT, HS_ACCUSED_COUNT };
 
 struct hs_accusation {
 	bool is_open;
@@ -127,7 +131,7 @@ struct hs_core {
 	uint64_t own_timeout_sent_ns;
 	struct hs_timeout own_timeout;
 	struct bitset evidence_seen[HS_EVIDENCE_COMMIT_AFTER_TIMEOUT + 1];
-	struct hs_accusation accusation[HS_ACCUSATIONS_MAX];
+	struct hs_accusation accusation[HS_REPLICAS_MAX][HS_ACCUSED_COUNT];
 	struct hs_said said[HS_REPLICAS_MAX];
 	struct hs_chain chain;
 	struct hs_block scratch_block;

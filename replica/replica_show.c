@@ -92,26 +92,31 @@ void replica_show_against(struct replica *replica, const struct hs_statement *st
 	replica_core_step(replica, &input);
 }
 
+static uint32_t evidence_author(const struct wire_evidence *evidence)
+{
+	return evidence->is_lane ? evidence->lane.first.lane : evidence->core.author;
+}
+
 static uint64_t evidence_key(const struct wire_evidence *evidence)
 {
 	if (evidence->is_lane)
 		return UINT64_C(1) << 63 | (uint64_t)evidence->lane.has_bad_frame << 62 |
-		       (uint64_t)evidence->lane.first.lane << 48 |
 		       (evidence->lane.first.seq & 0xffffffffffff);
-	return (uint64_t)evidence->core.kind << 32 | evidence->core.author;
+	return evidence->core.kind;
 }
 
 bool replica_show_is_new(struct replica *replica, const struct wire_evidence *evidence)
 {
-	struct replica_show *show = &replica->show;
+	struct replica_evidence *known = &replica->show.evidence[evidence_author(evidence)];
 	uint64_t key = evidence_key(evidence);
 
-	for (uint32_t i = 0; i < show->evidence_count; i++)
-		if (show->evidence[i] == key)
+	for (uint32_t i = 0; i < known->count; i++)
+		if (known->key[i] == key)
 			return false;
-	if (show->evidence_count == REPLICA_EVIDENCE_MAX)
+	if (evidence->is_lane && known->lane_count == REPLICA_EVIDENCE_LANE)
 		return false;
-	show->evidence[show->evidence_count++] = key;
+	known->lane_count += evidence->is_lane;
+	known->key[known->count++] = key;
 	return true;
 }
 
@@ -134,8 +139,7 @@ void replica_show_evidence(struct replica *replica, const struct wire_evidence *
 	replica_outbox_trim(&replica->outbox, 4096 - (size_t)count);
 	replica_persist(replica, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE, bytes, (uint32_t)count,
 			replica_ticket(REPLICA_TICKET_EVIDENCE, 0));
-	replica_alarm(replica, REPLICA_ALARM_EVIDENCE,
-		      evidence->is_lane ? evidence->lane.first.lane : evidence->core.author);
+	replica_alarm(replica, REPLICA_ALARM_EVIDENCE, evidence_author(evidence));
 	/* A bad frame is only proven to those who hold the batch; they find it themselves. */
 	if (!evidence->is_lane || !evidence->lane.has_bad_frame)
 		replica_send(replica, HS_REPLICA_ALL, REPLICA_SEND_CONSENSUS);

@@ -34,8 +34,10 @@ enum {
 	REPLICA_RECENT_WAYS = 8,      /* the oldest of a set gives way */
 	REPLICA_ADMITTED_MAX = 16384, /* frames admitted a moment ago; a power of two */
 	REPLICA_SERVE_JOBS = 4,
-	REPLICA_SERVE_BYTES = WIRE_MESSAGE_BYTES_MAX - 16 * 1024, /* room for an FC and heads */
-	REPLICA_EVIDENCE_MAX = 256,                               /* distinct pieces remembered */
+	REPLICA_SERVE_BYTES = WIRE_MESSAGE_BYTES_MAX - 16 * 1024,  /* room for an FC and heads */
+	REPLICA_EVIDENCE_KINDS = HS_EVIDENCE_COMMIT_AFTER_TIMEOUT, /* one piece each a member */
+	REPLICA_EVIDENCE_LANE = 11, /* pieces about a member's lane */
+	REPLICA_EVIDENCE_SHARE = REPLICA_EVIDENCE_KINDS + REPLICA_EVIDENCE_LANE,
 	REPLICA_RECOVER_BLOCKS_MAX = 384,
 	REPLICA_FCS_MAX = 64,
 	REPLICA_WINDOWS_PIECE_BYTES = 256 * 1024,
@@ -200,13 +202,24 @@ struct replica_catchup {
 	struct replica_serve_job job[REPLICA_SERVE_JOBS];
 };
 
+/*
+ * Evidence is kept by the member it accuses, each in a share of its own: a member that forks its
+ * lane at every seq fills its own share and hides nobody. When a share is full the newest piece
+ * is refused, not the oldest replaced: one piece convicts, every kept one costs a write and a
+ * message to all, and one that was forgotten would be new again when it is heard again.
+ */
+struct replica_evidence {
+	uint64_t key[REPLICA_EVIDENCE_SHARE];
+	uint32_t count;
+	uint32_t lane_count;
+};
+
 struct replica_show {
 	bool has[HS_REPLICAS_MAX];
 	struct hs_statement seen[HS_REPLICAS_MAX];
 	bool has_record;
-	struct hs_record record;                 /* ours, as last given to the store */
-	uint64_t evidence[REPLICA_EVIDENCE_MAX]; /* keys of pieces stored */
-	uint32_t evidence_count;
+	struct hs_record record; /* ours, as last given to the store */
+	struct replica_evidence evidence[HS_REPLICAS_MAX];
 };
 
 /* Recovery: the tail of the logs. */
@@ -377,7 +390,7 @@ void replica_serve_read(struct replica *replica, uint64_t ticket, int code, cons
 void replica_show_seen(struct replica *replica, const struct hs_message *message);
 void replica_show_peer_up(struct replica *replica, uint32_t peer);
 void replica_show_against(struct replica *replica, const struct hs_statement *statement);
-/* Remembers a piece; false if it was known, or too many are. */
+/* Remembers a piece; false if it was known, or the share of the member it accuses is full. */
 bool replica_show_is_new(struct replica *replica, const struct wire_evidence *evidence);
 void replica_show_evidence(struct replica *replica, const struct wire_evidence *evidence);
 

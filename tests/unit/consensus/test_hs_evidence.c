@@ -148,27 +148,6 @@ static void accusations_of_several_authors_are_under_way_at_once(void)
 	hs_bench_stop(bench);
 }
 
-static void an_accusation_without_a_place_is_made_again_later(void)
-{
-	bench = hs_bench_start(16, 0);
-	hs_make_genesis(&bench->config, &genesis);
-	hs_make_block(&bench->config, &genesis, 1, NULL, 0, &chain[1]);
-	hs_make_block(&bench->config, &genesis, 1, NULL, 9, &other);
-	for (uint32_t author = 1; author <= HS_ACCUSATIONS_MAX + 1; author++) {
-		hs_bench_commit(bench, author, 1, &chain[1].id);
-		hs_bench_commit(bench, author, 1, &other.id);
-		UNIT_CHECK(hs_bench_dropped(bench, HS_DROP_EQUIVOCATION));
-		UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_CHECK_COMMITS),
-			   author <= HS_ACCUSATIONS_MAX ? 2 : 0);
-	}
-	judge(1, &chain[1], true);
-	judge(1, &other, true);
-	UNIT_CHECK(evidence() != NULL);
-	hs_bench_commit(bench, HS_ACCUSATIONS_MAX + 1, 1, &other.id);
-	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_CHECK_COMMITS), 2);
-	hs_bench_stop(bench);
-}
-
 static void a_verdict_that_comes_long_after_its_view_still_counts(void)
 {
 	set_up();
@@ -223,12 +202,35 @@ static void a_verdict_about_another_signature_closes_the_accusation(void)
 	hs_bench_stop(bench);
 }
 
+/* 31 members, ten of them lie at once, each in both ways. */
+static void however_many_are_accused_there_is_room_for_one_more(void)
+{
+	enum { MEMBERS = 31, FIRST_LIAR = 21 };
+
+	bench = hs_bench_start(MEMBERS, 0);
+	hs_make_genesis(&bench->config, &genesis);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 0, &chain[1]);
+	hs_make_block(&bench->config, &genesis, 1, NULL, 9, &other);
+	for (uint32_t liar = FIRST_LIAR; liar < MEMBERS; liar++) {
+		hs_bench_commit(bench, liar, 1, &chain[1].id);
+		hs_bench_commit(bench, liar, 1, &other.id);
+		hs_bench_timeout(bench, liar, 1, NULL, NULL);
+	}
+	hs_bench_forget(bench);
+	for (uint32_t liar = FIRST_LIAR; liar < MEMBERS; liar++) {
+		judge(liar, &other, true);
+		judge(liar, &chain[1], true);
+		UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_EVIDENCE), 2);
+	}
+	hs_bench_stop(bench);
+}
+
 UNIT_SUITE("hs_evidence", UNIT_TEST(two_commits_of_one_view_are_evidence_once_both_are_checked),
 	   UNIT_TEST(a_commit_with_a_bad_signature_is_no_evidence_and_hides_none),
 	   UNIT_TEST(commit_and_ignorant_timeout_are_evidence_in_either_order),
 	   UNIT_TEST(an_older_timeout_does_not_replace_a_newer_one),
 	   UNIT_TEST(one_accusation_an_author_and_kind_is_under_way),
 	   UNIT_TEST(accusations_of_several_authors_are_under_way_at_once),
-	   UNIT_TEST(an_accusation_without_a_place_is_made_again_later),
 	   UNIT_TEST(a_verdict_that_comes_long_after_its_view_still_counts),
-	   UNIT_TEST(a_verdict_about_another_signature_closes_the_accusation))
+	   UNIT_TEST(a_verdict_about_another_signature_closes_the_accusation),
+	   UNIT_TEST(however_many_are_accused_there_is_room_for_one_more))

@@ -127,26 +127,78 @@ static void evidence_is_known_after_a_restart(void)
 	replica_bench_free(bench);
 }
 
+static void seal_header(struct lane_header *header)
+{
+	uint8_t covered[CRYPTO_SIGNED_BYTES_MAX];
+	uint32_t count;
+
+	header->digest = wire_batch_digest(&bench->world.validators.chain_id, header);
+	count = wire_batch_signed_bytes(&bench->world.validators.chain_id,
+					bench->world.validators.epoch,
+					&bench->world.validators.set_hash, &header->digest,
+					covered);
+	crypto_sign_message(&bench->world.key[header->lane], covered, count, &header->signature);
+}
+
 static void a_bad_frame_is_believed_of_nobody_on_a_peers_word(void)
 {
 	struct lane_header *header = &message.u.evidence.lane.first;
-	uint8_t covered[CRYPTO_SIGNED_BYTES_MAX];
-	uint32_t count;
 
 	set_up();
 	message.kind = WIRE_EVIDENCE;
 	message.u.evidence.is_lane = true;
 	message.u.evidence.lane.has_bad_frame = true;
 	*header = (struct lane_header){ .lane = 3, .seq = 1, .frame_count = 1, .frame_bytes = 200 };
-	header->digest = wire_batch_digest(&bench->world.validators.chain_id, header);
-	count = wire_batch_signed_bytes(&bench->world.validators.chain_id,
-					bench->world.validators.epoch,
-					&bench->world.validators.set_hash, &header->digest,
-					covered);
-	crypto_sign_message(&bench->world.key[3], covered, count, &header->signature);
+	seal_header(header);
 	UNIT_EQUAL(replica_bench_hear(bench, 2, &message), 0);
 	UNIT_EQUAL(bench->alarm[REPLICA_ALARM_EVIDENCE], 0);
 	UNIT_EQUAL(replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE), 0);
+	replica_bench_free(bench);
+}
+
+/* Two batches of one number of a lane. */
+static void fill_fork(uint32_t lane, uint64_t seq)
+{
+	struct lane_evidence *fork = &message.u.evidence.lane;
+
+	memset(&message, 0, sizeof(message));
+	message.kind = WIRE_EVIDENCE;
+	message.u.evidence.is_lane = true;
+	fork->first = (struct lane_header){
+		.lane = lane, .seq = seq, .frame_count = 1, .frame_bytes = 200
+	};
+	fork->second = fork->first;
+	fork->second.frame_bytes = 300;
+	seal_header(&fork->first);
+	seal_header(&fork->second);
+}
+
+static void two_votes(uint32_t author)
+{
+	fill_vote(author, 3, 1);
+	UNIT_EQUAL(replica_bench_hear(bench, author, &message), 0);
+	fill_vote(author, 3, 9);
+	UNIT_EQUAL(replica_bench_hear(bench, author, &message), 0);
+}
+
+static void a_member_that_forks_without_end_hides_nobody_and_nothing_else(void)
+{
+	uint32_t kept;
+
+	set_up();
+	for (uint64_t seq = 1; seq <= 300; seq++) {
+		fill_fork(3, seq);
+		UNIT_EQUAL(replica_bench_hear(bench, 2, &message), 0);
+	}
+	kept = replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE);
+	UNIT_CHECK(kept >= 1 && kept < 30);
+	two_votes(2);
+	UNIT_EQUAL(replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE), kept + 1);
+	two_votes(3);
+	UNIT_EQUAL(replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE), kept + 2);
+	fill_fork(2, 1);
+	UNIT_EQUAL(replica_bench_hear(bench, 3, &message), 0);
+	UNIT_EQUAL(replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE), kept + 3);
 	replica_bench_free(bench);
 }
 
@@ -155,4 +207,5 @@ UNIT_SUITE("replica_show", UNIT_TEST(a_statement_above_our_record_makes_us_obser
 	   UNIT_TEST(the_highest_statement_of_a_peer_is_shown_when_it_comes_up),
 	   UNIT_TEST(two_votes_of_one_view_become_evidence_once),
 	   UNIT_TEST(evidence_is_known_after_a_restart),
-	   UNIT_TEST(a_bad_frame_is_believed_of_nobody_on_a_peers_word))
+	   UNIT_TEST(a_bad_frame_is_believed_of_nobody_on_a_peers_word),
+	   UNIT_TEST(a_member_that_forks_without_end_hides_nobody_and_nothing_else))
