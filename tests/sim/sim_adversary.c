@@ -469,6 +469,8 @@ bool sim_adversary_hears(struct sim *sim, struct sim_node *node, uint32_t from,
 	adversary_remember(sim, &sim->adversary->in);
 	if (sim->adversary->in.kind == WIRE_SHOW)
 		return false;
+	if (adversary_does(sim, self, SIM_STRATEGY_STALE))
+		adversary_stale_heard(sim, node, self);
 	if (adversary_does(sim, self, SIM_STRATEGY_SPLIT))
 		adversary_split_heard(sim, node, self);
 	if (adversary_does(sim, self, SIM_STRATEGY_FLOOD))

@@ -131,27 +131,96 @@ static bool rebase(struct adversary_out *out, struct hs_block *block, const stru
 	return true;
 }
 
-/* By rule P(3)(b) on the oldest certificate its TC allows; or against it. */
+/* All who follow this strategy vote for the block: a certificate it gets may be of a fork. */
+static void stale_votes(struct adversary_out *out, const struct hs_block *block)
+{
+	struct sim *sim = out->sim;
+
+	out->all->stale.view = block->header.view;
+	out->all->stale.id = block->id;
+	for (uint32_t i = 0; i < out->all->count; i++) {
+		const struct adversary_member *member = &out->all->member[i];
+
+		if (adversary_does(sim, member, SIM_STRATEGY_STALE) && sim->nodes[member->id].is_up)
+			adversary_say_vote(sim, &sim->nodes[member->id],
+					   adversary_all_but(sim, member->id), block->header.view,
+					   &block->id);
+	}
+}
+
+/* By rule P(3)(b) on the oldest certificate its TC allows; or against it: a lock overridden. */
 static void stale_proposal(struct adversary_out *out)
 {
 	struct hs_block *block = &out->all->forged;
 	uint64_t justify_view = out->message->u.core.u.propose.justify.view;
 	const struct hs_qc *justify;
+	bool is_against = chance(out, 500000);
 	uint64_t least = 0;
 
 	*block = out->message->u.core.u.propose;
 	if (forge_tc(out, block->header.view - 1)) {
 		block->has_tc = true;
 		block->tc = out->all->tc;
-		if (chance(out, 700000))
+		if (!is_against)
 			least = hs_rules_tc_max(&block->tc);
 	}
-	justify = adversary_qc(out->all, least, justify_view);
+	justify = is_against ? adversary_newest_qc(out->all, justify_view) :
+			       adversary_qc(out->all, least, justify_view);
 	if (!justify || !rebase(out, block, justify))
 		return;
 	adversary_seal_block(out->sim, block);
-	send_forged(out, chance(out, 500000) ? out->to : adversary_some(out->sim, out->to));
+	if (is_against && block->has_tc) {
+		adversary_say_block(out->sim, out->node, out->to, block);
+		stale_votes(out, block);
+		out->to = 0;
+	} else {
+		send_forged(out, chance(out, 500000) ? out->to : adversary_some(out->sim, out->to));
+	}
 	adversary_act(out->self, SIM_STRATEGY_STALE);
+}
+
+/* Does one who follows this strategy lead a view whose predecessor may yet fail? */
+static bool leads_soon(const struct adversary_out *out, uint64_t view)
+{
+	uint32_t n = out->sim->knobs.n;
+
+	for (uint64_t next = view + 1; next <= view + 1 + hs_faulty_max(n); next++)
+		for (uint32_t i = 0; i < out->all->count; i++)
+			if (out->all->member[i].id == next % n &&
+			    adversary_does(out->sim, &out->all->member[i], SIM_STRATEGY_STALE))
+				return true;
+	return false;
+}
+
+/* Kept from everybody until a block against it is certified: then both have their quorum. */
+static void stale_commit(struct adversary_out *out)
+{
+	const struct hs_commit *commit = &out->message->u.core.u.commit;
+
+	if (!leads_soon(out, commit->view))
+		return;
+	out->self->held[out->self->held_count++ % ADVERSARY_COMMITS_HELD] =
+		(struct adversary_about){ commit->view, commit->block_id };
+	out->to = 0;
+	adversary_act(out->self, SIM_STRATEGY_STALE);
+}
+
+/* An honest COMMIT to a block against P(3)(b): what was kept back makes it a fork. */
+void adversary_stale_heard(struct sim *sim, struct sim_node *node, struct adversary_member *self)
+{
+	const struct adversary_about *stale = &sim->adversary->stale;
+	const struct hs_commit *commit = &sim->adversary->in.u.core.u.commit;
+	uint32_t all = adversary_all_but(sim, self->id);
+
+	if (sim->adversary->in.kind != WIRE_COMMIT || stale->view == 0 ||
+	    commit->view != stale->view || !crypto_hash_equal(&commit->block_id, &stale->id))
+		return;
+	adversary_say_commit(sim, node, all, stale->view, &stale->id, true);
+	for (uint32_t i = 0; i < ADVERSARY_COMMITS_HELD; i++)
+		if (self->held[i].view != 0)
+			adversary_say_commit(sim, node, all, self->held[i].view, &self->held[i].id,
+					     true);
+	memset(self->held, 0, sizeof(self->held));
 }
 
 /* Reports an older certificate than it holds: the lock it forgot. */
@@ -179,6 +248,8 @@ static void stale_timeout(struct adversary_out *out)
 
 void adversary_stale(struct adversary_out *out)
 {
+	if (out->message->kind == WIRE_COMMIT)
+		stale_commit(out);
 	if (!chance(out, out->self->ppm))
 		return;
 	if (is_own_proposal(out))

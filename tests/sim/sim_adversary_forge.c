@@ -32,6 +32,16 @@ static void keep_qc(struct sim_adversary *all, const struct hs_qc *qc)
 	all->qc[all->qc_count++ % ADVERSARY_QCS_KEPT] = *qc;
 }
 
+const struct hs_qc *adversary_newest_qc(const struct sim_adversary *all, uint64_t below)
+{
+	const struct hs_qc *found = NULL;
+
+	for (uint32_t i = 0; i < ADVERSARY_QCS_KEPT && i < all->qc_count; i++)
+		if (all->qc[i].view < below && (!found || all->qc[i].view > found->view))
+			found = &all->qc[i];
+	return found;
+}
+
 const struct hs_qc *adversary_qc(struct sim_adversary *all, uint64_t least, uint64_t below)
 {
 	uint32_t kept = all->qc_count < ADVERSARY_QCS_KEPT ? all->qc_count : ADVERSARY_QCS_KEPT;

@@ -27,6 +27,7 @@ enum {
 	ADVERSARY_OPEN_BATCHES = 8,
 	ADVERSARY_FORKED_BATCHES = 32,
 	ADVERSARY_FRAMES_MAX = 64,
+	ADVERSARY_COMMITS_HELD = 16,
 	ADVERSARY_PAYLOAD_BYTES_MAX = 4096,
 };
 
@@ -41,6 +42,12 @@ struct adversary_said {
 	uint32_t kind; /* 0: unused */
 	uint64_t view;
 	struct crypto_hash content;
+};
+
+/* A block and its view: what a VOTE or COMMIT is about. */
+struct adversary_about {
+	uint64_t view;
+	struct crypto_hash id;
 };
 
 enum adversary_withheld {
@@ -69,6 +76,9 @@ struct adversary_member {
 	struct adversary_batch forked[ADVERSARY_FORKED_BATCHES]; /* by seq */
 	struct sim_packet *sent[ADVERSARY_SENT_KEPT];
 	uint32_t sent_count; /* ever */
+	/* stale */
+	struct adversary_about held[ADVERSARY_COMMITS_HELD]; /* its COMMITs that nobody heard */
+	uint32_t held_count;                                 /* ever */
 	/* twin */
 	uint32_t twin_slot; /* 0: none */
 	uint32_t part[2];   /* replicas that each of the two meets, as bits */
@@ -99,6 +109,7 @@ struct sim_adversary {
 	uint32_t statement_count[SIM_NODES_MAX];
 	struct lane_header header[ADVERSARY_HEADERS_KEPT];
 	uint32_t header_count;
+	struct adversary_about stale;                      /* the newest block against P(3)(b) */
 	struct lane_ack ack[SIM_NODES_MAX][SIM_NODES_MAX]; /* by author and lane */
 	struct wire_message in;                            /* being handled */
 	struct wire_message out;                           /* being forged */
@@ -137,6 +148,7 @@ void adversary_remember(struct sim *sim, const struct wire_message *message);
 const struct hs_block *adversary_block(const struct sim_adversary *all,
 				       const struct crypto_hash *id);
 /* A kept QC of view at least `least` and below `below`: by lot, mostly the newest; NULL: none. */
+const struct hs_qc *adversary_newest_qc(const struct sim_adversary *all, uint64_t below);
 const struct hs_qc *adversary_qc(struct sim_adversary *all, uint64_t least, uint64_t below);
 void adversary_sign(const struct sim *sim, uint32_t id, enum hs_message_kind kind, uint64_t view,
 		    const struct crypto_hash *block_id, uint64_t qc_view,
@@ -167,6 +179,7 @@ void adversary_fork(struct adversary_out *out);
 void adversary_false_verify(struct adversary_out *out);
 void adversary_mutate(struct adversary_out *out);
 void adversary_lie(struct adversary_out *out);
+void adversary_stale_heard(struct sim *sim, struct sim_node *node, struct adversary_member *self);
 void adversary_split_heard(struct sim *sim, struct sim_node *node, struct adversary_member *self);
 bool adversary_fork_heard(struct sim *sim, struct sim_node *node, struct adversary_member *self);
 bool adversary_lie_heard(struct sim *sim, struct sim_node *node, struct adversary_member *self);
