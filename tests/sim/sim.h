@@ -319,6 +319,7 @@ struct sim_node {
 	uint64_t disk_ns;
 	struct sim_append_queue appends[BLOCKLOG_LOG_COUNT];
 	struct sim_read reads[SIM_READS_MAX];
+	uint32_t reads_waiting; /* used and not yet asked */
 	uint64_t delivered_height;
 	uint64_t steps;
 	/* the observer's */

@@ -65,6 +65,7 @@ void sim_store_forget(struct sim_node *node)
 		sim_memory_give_dirty(node->reads[i].bytes, RECORD_BYTES_MAX);
 		node->reads[i] = (struct sim_read){ 0 };
 	}
+	node->reads_waiting = 0;
 }
 
 void sim_store_append(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
@@ -102,6 +103,7 @@ void sim_store_read(struct sim *sim, struct sim_node *node, const struct replica
 			.byte_max = (uint32_t)units_min(effect->u.read.byte_max, RECORD_BYTES_MAX),
 			.bytes = sim_memory_take_dirty(RECORD_BYTES_MAX),
 		};
+		node->reads_waiting++;
 		return;
 	}
 	sim_fail(sim, "replica %u has more than %u reads under way", node->id, SIM_READS_MAX);
@@ -153,7 +155,7 @@ static void step_read(struct sim *sim, struct sim_node *node, struct sim_read *r
 
 static void submit_reads(struct sim *sim, struct sim_node *node)
 {
-	for (uint32_t i = 0; i < SIM_READS_MAX; i++) {
+	for (uint32_t i = 0; i < SIM_READS_MAX && node->reads_waiting > 0; i++) {
 		struct sim_read *read = &node->reads[i];
 		int code;
 
@@ -163,6 +165,7 @@ static void submit_reads(struct sim *sim, struct sim_node *node)
 					   read->byte_max, i);
 		if (code == ERR_FULL)
 			return;
+		node->reads_waiting--;
 		if (code < 0)
 			step_read(sim, node, read, code, 0, 0);
 		else
