@@ -41,16 +41,34 @@ static struct quick *quick_of(struct crypto_hasher *hasher)
 	return (struct quick *)(void *)hasher->state;
 }
 
-/* For fixed words a bijection of each lane, for a fixed lane a bijection of its word. */
-static void absorb(struct quick *quick, const uint8_t *block)
+/* For a fixed word a bijection of the lane, for a fixed lane a bijection of the word. */
+static uint64_t absorb_word(uint64_t lane, const uint8_t *bytes)
 {
-	for (uint32_t i = 0; i < LANES; i++) {
-		uint64_t word;
+	uint64_t word;
 
-		memcpy(&word, block + 8 * i, sizeof(word));
-		word = quick->lane[i] ^ word * UINT64_C(0xc2b2ae3d27d4eb4f);
-		quick->lane[i] = (word << 31 | word >> 33) * UINT64_C(0x9e3779b185ebca87);
+	memcpy(&word, bytes, sizeof(word));
+	word = lane ^ word * UINT64_C(0xc2b2ae3d27d4eb4f);
+	return (word << 31 | word >> 33) * UINT64_C(0x9e3779b185ebca87);
+}
+
+/* Whole blocks; the lanes stay in registers. */
+static void absorb(struct quick *quick, const uint8_t *bytes, size_t blocks)
+{
+	uint64_t a = quick->lane[0];
+	uint64_t b = quick->lane[1];
+	uint64_t c = quick->lane[2];
+	uint64_t d = quick->lane[3];
+
+	for (; blocks > 0; blocks--, bytes += BLOCK) {
+		a = absorb_word(a, bytes);
+		b = absorb_word(b, bytes + 8);
+		c = absorb_word(c, bytes + 16);
+		d = absorb_word(d, bytes + 24);
 	}
+	quick->lane[0] = a;
+	quick->lane[1] = b;
+	quick->lane[2] = c;
+	quick->lane[3] = d;
 }
 
 /* Every bit of the result depends on every lane; a bijection of the four together. */
@@ -89,22 +107,20 @@ void __wrap_crypto_hasher_add(struct crypto_hasher *hasher, const void *bytes, s
 		return;
 	}
 	quick->bytes += count;
-	while (count > 0) {
+	if (quick->filled > 0) {
 		size_t part = units_min(BLOCK - quick->filled, count);
 
-		if (part == BLOCK) {
-			absorb(quick, next);
-		} else {
-			memcpy(quick->block + quick->filled, next, part);
-			quick->filled += (uint32_t)part;
-		}
-		if (quick->filled == BLOCK) {
-			absorb(quick, quick->block);
-			quick->filled = 0;
-		}
+		memcpy(quick->block + quick->filled, next, part);
+		quick->filled += (uint32_t)part;
+		if (quick->filled < BLOCK)
+			return;
+		absorb(quick, quick->block, 1);
 		next += part;
 		count -= part;
 	}
+	absorb(quick, next, count / BLOCK);
+	quick->filled = count % BLOCK;
+	memcpy(quick->block, next + count - quick->filled, quick->filled);
 }
 
 void __wrap_crypto_hasher_add_u32(struct crypto_hasher *hasher, uint32_t value)
@@ -125,7 +141,7 @@ struct crypto_hash __wrap_crypto_hasher_done(struct crypto_hasher *hasher)
 	if (is_real_hash)
 		return __real_crypto_hasher_done(hasher);
 	memset(quick->block + quick->filled, 0, BLOCK - quick->filled);
-	absorb(quick, quick->block);
+	absorb(quick, quick->block, 1);
 	quick->lane[0] ^= quick->bytes;
 	stir(quick->lane);
 	_Static_assert(sizeof(hash.b) == sizeof(quick->lane), "a hash is the four lanes");
