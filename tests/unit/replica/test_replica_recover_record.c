@@ -146,7 +146,8 @@ static void a_message_that_is_no_evidence_is_remembered_as_none(void)
 	count = make_fc(5);
 	memmove(bytes, bytes + 8, (size_t)count - 8);
 	UNIT_EQUAL(feed(BLOCKLOG_BLOCK, REPLICA_RECORD_EVIDENCE, 7, count - 8), 0);
-	UNIT_EQUAL(bench->replica->show.evidence_count, 0);
+	for (uint32_t i = 0; i < HS_REPLICAS_MAX; i++)
+		UNIT_EQUAL(bench->replica->show.evidence[i].count, 0);
 	UNIT_EQUAL(bench->replica->blocks.fc_next, 0);
 	replica_bench_free(bench);
 }
