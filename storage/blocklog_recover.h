@@ -108,6 +108,9 @@ struct blocklog_safety_found {
 	bool next_is_rubbish[BLOCKLOG_SAFETY_COPIES]; /* torn or unreadable: to be zeroed */
 };
 
+/* How often a slot is read before it is called unreadable: errors that pass do no harm. */
+enum { BLOCKLOG_SAFETY_READS = 3 };
+
 /*
  * Returns 0, or ERR_NOT_FOUND when the newest record cannot be told for certain: no
  * valid record, two that differ, a broken chain, or both copies of the next slot

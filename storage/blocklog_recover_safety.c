@@ -7,8 +7,6 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { READ_TRIES = 3 }; /* an error that passes must not make an observer */
-
 enum slot_state { SLOT_EMPTY, SLOT_VALID, SLOT_TORN, SLOT_UNREADABLE }; /* in this order */
 
 static enum slot_state slot_read(const struct blocklog_source *source,
@@ -19,7 +17,7 @@ static enum slot_state slot_read(const struct blocklog_source *source,
 	struct blocklog_head head;
 	int code = ERR_CORRUPT;
 
-	for (uint32_t i = 0; i < READ_TRIES && code != 0; i++)
+	for (uint32_t i = 0; i < BLOCKLOG_SAFETY_READS && code != 0; i++)
 		code = source->read(source->context, BLOCKLOG_AREA_SAFETY, 0, offset, window,
 				    BLOCKLOG_SAFETY_SLOT_BYTES);
 	if (code != 0)

@@ -499,13 +499,14 @@ static void a_safety_record_that_cannot_be_read_again_comes_from_the_other_copy(
 
 	fixture_start(&f, 1);
 	fixture_fill(&f, BLOCKLOG_SAFETY, 4);
-	for (uint32_t failures = 0; failures <= BLOCKLOG_SAFETY_COPIES; failures++) {
-		struct tired_disk tired = { .disk = sim_disk_stable(f.disk), .failures = failures };
+	for (uint32_t copies = 0; copies <= BLOCKLOG_SAFETY_COPIES; copies++) {
+		struct tired_disk tired = { .disk = sim_disk_stable(f.disk),
+					    .failures = copies * BLOCKLOG_SAFETY_READS };
 		struct blocklog_source source = { .context = &tired, .read = tired_read };
 		struct blocklog_safety_found found;
 		int code = blocklog_recover_safety(&source, &f.store->key, window, record, &found);
 
-		UNIT_EQUAL(code, failures < BLOCKLOG_SAFETY_COPIES ? 0 : ERR_NOT_FOUND);
+		UNIT_EQUAL(code, copies < BLOCKLOG_SAFETY_COPIES ? 0 : ERR_NOT_FOUND);
 		if (code != 0)
 			continue;
 		UNIT_EQUAL(found.head.sequence, 4);
