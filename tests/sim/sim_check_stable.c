@@ -114,13 +114,17 @@ static void scan_fail(const struct scan *scan, const char *what, uint64_t positi
 static uint64_t last_begun(struct blocklog_cursor *cursor, uint64_t first, uint64_t end)
 {
 	struct blocklog_record record;
+	size_t ahead_bytes = cursor->ahead_bytes;
+	uint64_t segment = end - 1;
 
-	for (uint64_t segment = end; segment > first + 1; segment--) {
-		blocklog_cursor_seek(cursor, (segment - 1) * cursor->segment_bytes);
+	cursor->ahead_bytes = PAGE;
+	for (; segment > first; segment--) {
+		blocklog_cursor_seek(cursor, segment * cursor->segment_bytes);
 		if (blocklog_cursor_step(cursor, &record) == 1)
-			return segment - 1;
+			break;
 	}
-	return first;
+	cursor->ahead_bytes = ahead_bytes;
+	return segment;
 }
 
 /* From where the last look stopped, or from the first record on. */
