@@ -9,6 +9,7 @@
 #include "base/ensure.h"
 #include "base/units.h"
 #include "tests/sim/sim_hash.h"
+#include "tests/sim/sim_memory.h"
 #include "tests/sim/sim_options.h"
 
 enum {
@@ -91,7 +92,7 @@ static void release(struct sim_event *event)
 		break;
 	case SIM_EVENT_SIGNED:
 	case SIM_EVENT_CHECKED:
-		free(event->pointer);
+		sim_memory_free(event->pointer);
 		break;
 	default:
 		break;

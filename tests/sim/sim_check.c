@@ -75,7 +75,7 @@ static void clear_tables(struct sim *sim, struct sim_check *check)
 	for (uint32_t i = 0; i < check->batch_count; i++) {
 		struct check_batch *batch = &check->batches[check->batch_slot[i]];
 
-		free(batch->bytes);
+		sim_memory_free(batch->bytes);
 		*batch = (struct check_batch){ 0 };
 	}
 	memset(check->statements, 0, CHECK_STATEMENTS_MAX * sizeof(*check->statements));
@@ -627,8 +627,7 @@ static void learn_batch(struct sim *sim, struct sim_append *append)
 	batch->lane = record.header.lane;
 	batch->seq = record.header.seq;
 	batch->byte_count = append->byte_count;
-	batch->bytes = malloc(append->byte_count);
-	ensure(batch->bytes);
+	batch->bytes = sim_memory_new(append->byte_count);
 	memcpy(batch->bytes, append->bytes, append->byte_count);
 }
 
@@ -655,8 +654,7 @@ void sim_check_append(struct sim *sim, struct sim_node *node, struct sim_append 
 		check_mark(sim, node, append->bytes, append->byte_count);
 		break;
 	case REPLICA_RECORD_SAFETY:
-		append->record = malloc(sizeof(*append->record));
-		ensure(append->record);
+		append->record = sim_memory_new(sizeof(*append->record));
 		ensure(wire_decode_record(append->bytes, append->byte_count, sim->knobs.n,
 					  append->record) == 0);
 		node->asked = *append->record;

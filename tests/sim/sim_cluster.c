@@ -383,9 +383,9 @@ static void later(struct sim *sim, struct sim_node *node, enum sim_event_kind ki
 
 static void carry_sign(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
 {
-	struct signed_job *job = malloc(sizeof(*job));
+	struct signed_job *job = sim_memory_new(sizeof(*job));
 
-	ensure(job && effect->u.sign.count <= sizeof(job->bytes));
+	ensure(effect->u.sign.count <= sizeof(job->bytes));
 	job->request = effect->u.sign.request;
 	job->count = effect->u.sign.count;
 	memcpy(job->bytes, effect->u.sign.bytes, job->count);
@@ -395,9 +395,8 @@ static void carry_sign(struct sim *sim, struct sim_node *node, const struct repl
 static void carry_check(struct sim *sim, struct sim_node *node, const struct replica_effect *effect)
 {
 	size_t bytes = effect->u.commits.count * sizeof(struct hs_commit);
-	struct checked_job *job = malloc(sizeof(*job) + bytes);
+	struct checked_job *job = sim_memory_new(sizeof(*job) + bytes);
 
-	ensure(job);
 	job->view = effect->u.commits.view;
 	job->block_id = effect->u.commits.block_id;
 	job->count = effect->u.commits.count;

@@ -9,6 +9,7 @@
 #include "base/prng.h"
 #include "base/units.h"
 #include "tests/sim/sim_disk_image.h"
+#include "tests/sim/sim_memory.h"
 
 enum {
 	PAGE = BLOCKLOG_PAGE_BYTES,
@@ -111,13 +112,44 @@ static void shuffle(struct sim_disk *disk, uint32_t *order, uint32_t count)
 	}
 }
 
+static bool extents_are_pages(const struct blocklog_io *io)
+{
+	for (uint32_t i = 0; i < io->extent_count; i++)
+		if (io->extents[i].count % PAGE != 0)
+			return false;
+	return true;
+}
+
+/* Nothing may come between the sectors of a page: no power cut, no write-back. */
+static bool writes_pages(const struct sim_disk *disk, const struct blocklog_io *io, uint64_t at,
+			 bool is_stable)
+{
+	return !disk->is_cut_armed && !disk->is_dead && at % PAGE == 0 &&
+	       (is_stable || disk->config.writeback == 0) && extents_are_pages(io);
+}
+
+static void write_pages(struct sim_disk *disk, struct sim_file *file, const struct blocklog_io *io,
+			uint64_t at, bool is_stable)
+{
+	uint64_t total = io_bytes(io);
+
+	for (uint64_t offset = 0; offset < total; offset += PAGE)
+		sim_image_write_page(file, at + offset, io_at(io, offset), is_stable);
+	disk->sectors += total / SECTOR;
+}
+
 /* Writes all sectors, or as many as the armed power cut lets through. */
 static void write_all(struct sim_disk *disk, struct sim_file *file, const struct blocklog_io *io,
 		      uint64_t at, bool is_stable)
 {
 	uint32_t count = (uint32_t)(io_bytes(io) / SECTOR);
-	uint32_t *order = must_allocate(count + 1, sizeof(*order));
+	uint32_t *order;
 
+	if (writes_pages(disk, io, at, is_stable)) {
+		write_pages(disk, file, io, at, is_stable);
+		return;
+	}
+	order = sim_memory_new((count + 1) * sizeof(*order));
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
 	if (disk->is_cut_armed && disk->is_cut_shuffled)
@@ -132,7 +164,7 @@ static void write_all(struct sim_disk *disk, struct sim_file *file, const struct
 		sector_write(disk, file, at + offset, io_at(io, offset), is_stable);
 		disk->sectors++;
 	}
-	free(order);
+	sim_memory_free(order);
 }
 
 /* Each sector reaches the disk or does not. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "tests/sim/sim_memory.h"
 
 enum {
 	PAGE = BLOCKLOG_PAGE_BYTES,
@@ -16,6 +17,11 @@ static void *must_allocate(size_t count, size_t bytes)
 
 	ensure(memory != NULL);
 	return memory;
+}
+
+static uint8_t *page_new(void)
+{
+	return memset(sim_memory_new(PAGE), 0, PAGE);
 }
 
 struct sim_file *sim_image_find(const struct sim_image *image, enum blocklog_area area,
@@ -46,8 +52,8 @@ static void file_free(struct sim_file *file)
 {
 	for (uint64_t i = 0; i < file->bytes / PAGE; i++) {
 		if (file->pages[i].stable != file->pages[i].now)
-			free(file->pages[i].stable);
-		free(file->pages[i].now);
+			sim_memory_free(file->pages[i].stable);
+		sim_memory_free(file->pages[i].now);
 	}
 	free(file->pages);
 	free(file);
@@ -74,7 +80,7 @@ void sim_image_clear(struct sim_image *image)
 static uint8_t *page_writable(struct sim_page *page)
 {
 	if (!page->now) {
-		page->now = must_allocate(1, PAGE);
+		page->now = page_new();
 		if (!page->stable)
 			page->stable = page->now;
 	}
@@ -88,19 +94,17 @@ static void page_split(struct sim_page *page)
 
 	if (page->now && page->now != page->stable)
 		return;
-	copy = must_allocate(1, PAGE);
-	if (page->now)
-		memcpy(copy, page->now, PAGE);
+	copy = page->now ? memcpy(sim_memory_new(PAGE), page->now, PAGE) : page_new();
 	page->now = copy;
 	if (!page->stable)
-		page->stable = must_allocate(1, PAGE);
+		page->stable = page_new();
 }
 
 static void page_join(struct sim_page *page)
 {
 	if (page->stable == page->now)
 		return;
-	free(page->stable);
+	sim_memory_free(page->stable);
 	page->stable = page->now;
 }
 
@@ -121,7 +125,7 @@ static void page_cut(struct sim_page *page, const struct sim_cache *cache)
 	for (uint64_t at = 0; at < PAGE; at += SECTOR)
 		if (memcmp(page->now + at, page->stable + at, SECTOR) != 0)
 			sector_write_back(page, at, cache);
-	free(page->now);
+	sim_memory_free(page->now);
 	page->now = page->stable;
 }
 
@@ -140,6 +144,21 @@ void sim_image_write(struct sim_file *file, uint64_t offset, const uint8_t *byte
 		sector_write_back(page, in_page, cache);
 		memcpy(page->now + in_page, bytes, SECTOR);
 	}
+	page->is_spoilt = false;
+}
+
+void sim_image_write_page(struct sim_file *file, uint64_t offset, const uint8_t *bytes,
+			  bool is_stable)
+{
+	struct sim_page *page = &file->pages[offset / PAGE];
+
+	if (!page->now || (page->now == page->stable && !is_stable))
+		page->now = sim_memory_new(PAGE);
+	if (!page->stable)
+		page->stable = is_stable ? page->now : page_new();
+	memcpy(page->now, bytes, PAGE);
+	if (is_stable && page->stable != page->now)
+		memcpy(page->stable, bytes, PAGE);
 	page->is_spoilt = false;
 }
 

@@ -62,6 +62,10 @@ void sim_image_clear(struct sim_image *image);
 void sim_image_write(struct sim_file *file, uint64_t offset, const uint8_t *bytes,
 		     const struct sim_cache *cache);
 
+/* Writes a whole page; as eight sectors, if the cache writes nothing back by itself. */
+void sim_image_write_page(struct sim_file *file, uint64_t offset, const uint8_t *bytes,
+			  bool is_stable);
+
 /* Reads one page. */
 void sim_image_read(const struct sim_file *file, uint64_t offset, uint8_t *ret_page,
 		    bool is_stable);

@@ -17,4 +17,13 @@ void *sim_memory_take_dirty(size_t bytes);
 void sim_memory_give(void *memory, size_t bytes);
 void sim_memory_give_dirty(void *memory, size_t bytes);
 
+/*
+ * For what comes and goes by the million: packets, records, pages. Never returned to the
+ * system; one list for each of some eighty sizes. Under sanitizers it is malloc(), which
+ * they watch. Contents are not initialised.
+ */
+void *sim_memory_new(size_t bytes);
+/* NULL is allowed. */
+void sim_memory_free(void *memory);
+
 #endif

@@ -9,14 +9,14 @@
 #include "base/ensure.h"
 #include "tests/lib/marks.h"
 #include "tests/sim/sim_adversary.h"
+#include "tests/sim/sim_memory.h"
 
 enum { FLIPS_MAX = 8 };
 
 static struct sim_packet *packet_new(const uint8_t *bytes, uint32_t count)
 {
-	struct sim_packet *packet = malloc(sizeof(*packet) + count);
+	struct sim_packet *packet = sim_memory_new(sizeof(*packet) + count);
 
-	ensure(packet);
 	packet->references = 1;
 	packet->count = count;
 	packet->is_spoilt = false;
@@ -53,7 +53,7 @@ struct sim_packet *sim_packet_new(const uint8_t *bytes, uint32_t count)
 void sim_packet_drop(struct sim_packet *packet)
 {
 	if (--packet->references == 0)
-		free(packet);
+		sim_memory_free(packet);
 }
 
 void sim_net_fini(struct sim *sim)

@@ -38,8 +38,8 @@ static struct sim_append *queue_push(struct sim_append_queue *queue)
 static void append_free(struct sim_append *append)
 {
 	if (!append->is_borrowed)
-		free(append->bytes);
-	free(append->record);
+		sim_memory_free(append->bytes);
+	sim_memory_free(append->record);
 	*append = (struct sim_append){ 0 };
 }
 
@@ -81,8 +81,7 @@ void sim_store_append(struct sim *sim, struct sim_node *node, const struct repli
 	if (append->is_borrowed) {
 		append->bytes = (uint8_t *)(uintptr_t)effect->u.persist.bytes;
 	} else {
-		append->bytes = malloc(append->byte_count);
-		ensure(append->bytes);
+		append->bytes = sim_memory_new(append->byte_count);
 		memcpy(append->bytes, effect->u.persist.bytes, append->byte_count);
 	}
 	sim_check_append(sim, node, append);
