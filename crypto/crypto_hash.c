@@ -1,7 +1,5 @@
 #include "crypto/crypto_hash.h"
 
-#include <string.h>
-
 #include <sodium.h>
 
 #include "base/ensure.h"
@@ -71,11 +69,6 @@ struct crypto_hash crypto_hash_pair(const char tag[8], const struct crypto_hash 
 	crypto_hasher_add(&hasher, left->b, sizeof(left->b));
 	crypto_hasher_add(&hasher, right->b, sizeof(right->b));
 	return crypto_hasher_done(&hasher);
-}
-
-bool crypto_hash_equal(const struct crypto_hash *a, const struct crypto_hash *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
 bool crypto_hash_is_zero(const struct crypto_hash *hash)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "crypto/crypto_types.h"
 
@@ -28,7 +29,11 @@ struct crypto_hash crypto_hash_of(const void *bytes, size_t count);
 struct crypto_hash crypto_hash_pair(const char tag[8], const struct crypto_hash *left,
 				    const struct crypto_hash *right);
 
-bool crypto_hash_equal(const struct crypto_hash *a, const struct crypto_hash *b);
+static inline bool crypto_hash_equal(const struct crypto_hash *a, const struct crypto_hash *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
 bool crypto_hash_is_zero(const struct crypto_hash *hash);
 
 #endif
