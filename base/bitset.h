@@ -40,10 +40,10 @@ static inline uint32_t bitset_count(const struct bitset *set)
 /* True when no bit at or above `limit` is set: what a decoder asks of a bitmap from outside. */
 static inline bool bitset_is_below(const struct bitset *set, uint32_t limit)
 {
-	for (uint32_t bit = limit; bit < BITSET_BITS_MAX; bit++)
-		if (bitset_has(set, bit))
-			return false;
-	return true;
+	uint64_t low = limit < 64 ? set->word[0] >> limit : 0;
+	uint64_t high = limit <= 64 ? set->word[1] : limit < 128 ? set->word[1] >> (limit - 64) : 0;
+
+	return (low | high) == 0;
 }
 
 #endif
