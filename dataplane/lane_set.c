@@ -93,9 +93,9 @@ static void *lane_carve(struct lane_carver *carver, size_t count, size_t size)
 struct lane_parts {
 	struct lane_set *set;
 	struct lane *lanes;
-	struct lane_slot *slots;
-	struct lane_index_entry *index;
 	struct lane_claim *claims;
+	struct lane_slot *slots; /* what comes before is zeros at first */
+	struct lane_index_entry *index;
 	struct lane_buffer *buffers;
 	uint32_t *free_buffers;
 	struct lane_place *places;
@@ -110,19 +110,17 @@ static size_t lane_carve_all(uint8_t *start, const struct lane_config *config,
 	size_t buffers = lane_buffers_of(config);
 	size_t frames = buffers * config->batch_frames_max;
 
-	*ret_parts = (struct lane_parts){
-		.set = lane_carve(&carver, 1, sizeof(struct lane_set)),
-		.lanes = lane_carve(&carver, lanes, sizeof(struct lane)),
-		.slots =
-			lane_carve(&carver, lanes * lane_ring_of(config), sizeof(struct lane_slot)),
-		.index = lane_carve(&carver, lanes * config->index_batches,
-				    sizeof(struct lane_index_entry)),
-		.claims = lane_carve(&carver, lanes * lanes, sizeof(struct lane_claim)),
-		.buffers = lane_carve(&carver, buffers, sizeof(struct lane_buffer)),
-		.free_buffers = lane_carve(&carver, buffers, sizeof(uint32_t)),
-		.places = lane_carve(&carver, frames, sizeof(struct lane_place)),
-		.hashes = lane_carve(&carver, frames, sizeof(struct crypto_hash)),
-	};
+	ret_parts->set = lane_carve(&carver, 1, sizeof(struct lane_set));
+	ret_parts->lanes = lane_carve(&carver, lanes, sizeof(struct lane));
+	ret_parts->claims = lane_carve(&carver, lanes * lanes, sizeof(struct lane_claim));
+	ret_parts->slots =
+		lane_carve(&carver, lanes * lane_ring_of(config), sizeof(struct lane_slot));
+	ret_parts->index =
+		lane_carve(&carver, lanes * config->index_batches, sizeof(struct lane_index_entry));
+	ret_parts->buffers = lane_carve(&carver, buffers, sizeof(struct lane_buffer));
+	ret_parts->free_buffers = lane_carve(&carver, buffers, sizeof(uint32_t));
+	ret_parts->places = lane_carve(&carver, frames, sizeof(struct lane_place));
+	ret_parts->hashes = lane_carve(&carver, frames, sizeof(struct crypto_hash));
 	return carver.used;
 }
 
@@ -139,6 +137,19 @@ size_t lane_set_buffer_bytes(const struct lane_config *config)
 	       lane_batch_buffer_bytes(config->batch_bytes_max, config->batch_frames_max);
 }
 
+/* The big tables are empty by their seq alone: the rest of an entry is written when it is used. */
+static void lane_parts_clear(uint8_t *start, const struct lane_config *config,
+			     const struct lane_parts *parts)
+{
+	size_t lanes = config->replica_count;
+
+	memset(start, 0, (size_t)((uint8_t *)parts->slots - start));
+	for (size_t i = 0; i < lanes * lane_ring_of(config); i++)
+		parts->slots[i].seq = 0;
+	for (size_t i = 0; i < lanes * config->index_batches; i++)
+		parts->index[i].header.seq = 0;
+}
+
 int lane_set_init(void *memory, size_t memory_bytes, void *buffers, size_t buffer_bytes,
 		  const struct lane_config *config, struct lane_set **ret_set)
 {
@@ -149,8 +160,8 @@ int lane_set_init(void *memory, size_t memory_bytes, void *buffers, size_t buffe
 	    buffer_bytes < lane_set_buffer_bytes(config) ||
 	    ((uintptr_t)buffers & (LANE_PAGE_BYTES - 1)) != 0)
 		return ERR_CONFIG;
-	memset(memory, 0, footprint);
 	lane_carve_all(memory, config, &parts);
+	lane_parts_clear(memory, config, &parts);
 
 	struct lane_set *set = parts.set;
 
