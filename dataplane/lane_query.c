@@ -118,14 +118,31 @@ static struct hs_cut_entry lane_cut_of(const struct lane_set *set, const struct 
 	return entry;
 }
 
+static const struct hs_cut_entry *lane_entry_of(const struct hs_cut *cut, uint32_t lane)
+{
+	static const struct hs_cut_entry none;
+
+	return lane < cut->lane_count ? &cut->lane[lane] : &none;
+}
+
+bool lane_set_has_cut(const struct lane_set *set, const struct hs_cut *parent)
+{
+	for (uint32_t i = 0; i < set->config.replica_count; i++) {
+		const struct hs_cut_entry *from = lane_entry_of(parent, i);
+
+		if (lane_cut_of(set, &set->lanes[i], from).seq > from->seq)
+			return true;
+	}
+	return false;
+}
+
 bool lane_set_cut(const struct lane_set *set, const struct hs_cut *parent, struct hs_cut *ret_cut)
 {
 	bool is_above = false;
 
 	ret_cut->lane_count = set->config.replica_count;
 	for (uint32_t i = 0; i < set->config.replica_count; i++) {
-		const struct hs_cut_entry none = { 0 };
-		const struct hs_cut_entry *from = i < parent->lane_count ? &parent->lane[i] : &none;
+		const struct hs_cut_entry *from = lane_entry_of(parent, i);
 
 		ret_cut->lane[i] = lane_cut_of(set, &set->lanes[i], from);
 		is_above |= ret_cut->lane[i].seq > from->seq;
@@ -166,10 +183,8 @@ enum lane_payload lane_set_payload(const struct lane_set *set, const struct hs_c
 	if (cut->lane_count != set->config.replica_count)
 		return LANE_PAYLOAD_INVALID;
 	for (uint32_t i = 0; i < cut->lane_count; i++) {
-		const struct hs_cut_entry none = { 0 };
-		enum lane_payload one = lane_payload_of(
-			set, &set->lanes[i], i < parent->lane_count ? &parent->lane[i] : &none,
-			&cut->lane[i]);
+		enum lane_payload one = lane_payload_of(set, &set->lanes[i],
+							lane_entry_of(parent, i), &cut->lane[i]);
 
 		if (one == LANE_PAYLOAD_INVALID)
 			return one;
@@ -200,8 +215,7 @@ bool lane_set_is_stored(const struct lane_set *set, const struct hs_cut *parent,
 								       set->config.replica_count;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (!lane_is_stored_between(set, &set->lanes[i],
-					    i < parent->lane_count ? parent->lane[i].seq : 0,
+		if (!lane_is_stored_between(set, &set->lanes[i], lane_entry_of(parent, i)->seq,
 					    &cut->lane[i]))
 			return false;
 	return true;
@@ -282,11 +296,11 @@ static uint32_t lane_check_slot(const struct lane_set *set, const struct lane_sl
 	return buffers;
 }
 
-static void lane_check_lane(const struct lane_set *set, const struct lane *lane)
+/* `buffers`: those of the lane that nothing but the disk refers to. */
+static void lane_check_lane(const struct lane_set *set, const struct lane *lane, uint32_t buffers)
 {
 	struct hs_cut_entry at = lane->tip;
 	struct lane_link link;
-	uint32_t buffers = 0;
 
 	ensure(lane->base.seq <= lane->tip.seq);
 	ensure(lane->base.seq <= lane->committed.seq);

@@ -215,6 +215,9 @@ uint64_t lane_set_deadline_ns(const struct lane_set *set);
  */
 bool lane_set_cut(const struct lane_set *set, const struct hs_cut *parent, struct hs_cut *ret_cut);
 
+/* Would a cut above `parent` advance any lane? */
+bool lane_set_has_cut(const struct lane_set *set, const struct hs_cut *parent);
+
 /* §2.7 for a proposal: may this replica vote for `cut` on `parent`? */
 enum lane_payload { LANE_PAYLOAD_READY, LANE_PAYLOAD_WAIT, LANE_PAYLOAD_INVALID };
 enum lane_payload lane_set_payload(const struct lane_set *set, const struct hs_cut *parent,

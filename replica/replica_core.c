@@ -357,8 +357,7 @@ static bool core_tell_work(struct replica *replica)
 	bool work;
 
 	replica->work_known = true;
-	work = lane_set_cut(replica->lanes, cut ? cut : &replica->delivery.cut,
-			    &replica->scratch_cut);
+	work = lane_set_has_cut(replica->lanes, cut ? cut : &replica->delivery.cut);
 	if (work == replica->work)
 		return false;
 	replica->work = work;

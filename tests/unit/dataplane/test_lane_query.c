@@ -15,6 +15,16 @@ static void open_with_chain(void)
 				   &chain[i]);
 }
 
+/* Whether there is a cut is also known without taking it. */
+static bool takes_cut(void)
+{
+	bool has_cut = lane_set_has_cut(fixture.set, &parent);
+	bool is_above = lane_set_cut(fixture.set, &parent, &cut);
+
+	UNIT_EQUAL(has_cut, is_above);
+	return is_above;
+}
+
 static enum lane_payload payload_of(const struct lane_header *header)
 {
 	cut = parent;
@@ -27,11 +37,11 @@ static void a_cut_takes_what_q_store_and_f_plus_1_checked(void)
 	open_with_chain();
 	fixture_store(&fixture, &chain[0]);
 	fixture_ack_header(&fixture, 1, &chain[0].header, 0);
-	UNIT_CHECK(!lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(!takes_cut());
 	fixture_ack_header(&fixture, 2, &chain[0].header, 0);
-	UNIT_CHECK(!lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(!takes_cut());
 	fixture_ack_header(&fixture, 2, &chain[0].header, 1);
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(cut.lane_count, 4);
 	UNIT_EQUAL(cut.lane[1].seq, 1);
 	UNIT_CHECK(crypto_hash_equal(&cut.lane[1].digest, &chain[0].header.digest));
@@ -46,10 +56,10 @@ static void a_cut_stops_below_the_first_batch_that_lacks_backing(void)
 		fixture_store(&fixture, &chain[i]);
 	fixture_ack_header(&fixture, 1, &chain[2].header, 5);
 	fixture_ack_header(&fixture, 2, &chain[1].header, 1);
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(cut.lane[1].seq, 1);
 	fixture_ack_header(&fixture, 2, &chain[1].header, 3);
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(cut.lane[1].seq, 2);
 	fixture_close(&fixture);
 }
@@ -61,13 +71,13 @@ static void a_cut_advances_a_lane_by_at_most_c(void)
 		fixture_store(&fixture, &chain[i]);
 	fixture_ack_header(&fixture, 1, &chain[3].header, 15);
 	fixture_ack_header(&fixture, 2, &chain[3].header, 15);
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(cut.lane[1].seq, fixture.config.cut_batches_max);
 	parent = cut;
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(cut.lane[1].seq, 4);
 	parent = cut;
-	UNIT_CHECK(!lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(!takes_cut());
 	fixture_close(&fixture);
 }
 
@@ -77,7 +87,7 @@ static void a_cut_may_take_what_this_replica_lacks_itself(void)
 	fixture_header(&fixture, &chain[0].header);
 	for (uint32_t peer = 1; peer < 4; peer++)
 		fixture_ack_header(&fixture, peer, &chain[0].header, 1);
-	UNIT_CHECK(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(takes_cut());
 	UNIT_EQUAL(payload_of(&chain[0].header), LANE_PAYLOAD_WAIT);
 	fixture_close(&fixture);
 }
@@ -96,10 +106,10 @@ static void a_cut_extends_the_parents_chain_and_no_other(void)
 	for (uint32_t peer = 1; peer < 4; peer++)
 		fixture_ack_header(&fixture, peer, &above.header, 3);
 	parent.lane[1] = fixture_entry(&chain[0].header);
-	UNIT_CHECK(!lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(!takes_cut());
 	UNIT_EQUAL(cut.lane[1].seq, 1);
 	parent.lane[1] = fixture_entry(&fork.header);
-	UNIT_CHECK(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(takes_cut());
 	UNIT_CHECK(crypto_hash_equal(&cut.lane[1].digest, &above.header.digest));
 	fixture_close(&fixture);
 }
@@ -195,9 +205,9 @@ static void the_happy_path_of_a_lone_replica(void)
 	fixture_client(&fixture, 5);
 	fixture_tick(&fixture, fixture.now_ns);
 	fixture_signed(&fixture, 1);
-	UNIT_CHECK(!lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_CHECK(!takes_cut());
 	fixture_persisted(&fixture);
-	UNIT_REQUIRE(lane_set_cut(fixture.set, &parent, &cut));
+	UNIT_REQUIRE(takes_cut());
 	UNIT_EQUAL(lane_set_payload(fixture.set, &parent, &cut), LANE_PAYLOAD_READY);
 	UNIT_REQUIRE(lane_set_batch(fixture.set, 0, 1, &cut.lane[0].digest, &view));
 	UNIT_CHECK(view.record && view.is_durable);
