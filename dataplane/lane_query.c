@@ -316,23 +316,33 @@ static void lane_check_lane(const struct lane_set *set, const struct lane *lane,
 	}
 	if (lane->id == set->config.replica_id && set->own.open != LANE_NONE)
 		buffers++;
-	for (uint32_t i = 0; i < set->buffer_count; i++)
-		buffers += set->buffers[i].is_used && set->buffers[i].lane == lane->id &&
-					   set->buffers[i].is_doomed ?
-				   1 :
-				   0;
 	ensure(buffers == lane->buffers_used);
+}
+
+static void lane_check_doomed(const struct lane_set *set, uint32_t ret_doomed[LANE_LANES_MAX])
+{
+	memset(ret_doomed, 0, LANE_LANES_MAX * sizeof(ret_doomed[0]));
+	for (uint32_t i = 0; i < set->buffer_count; i++) {
+		const struct lane_buffer *buffer = &set->buffers[i];
+
+		if (!buffer->is_used || !buffer->is_doomed)
+			continue;
+		ensure(buffer->lane < set->config.replica_count);
+		ret_doomed[buffer->lane]++;
+	}
 }
 
 void lane_set_check(const struct lane_set *set)
 {
+	uint32_t doomed[LANE_LANES_MAX];
 	uint32_t used = 0;
 	uint32_t spare = 0;
 
+	lane_check_doomed(set, doomed);
 	for (uint32_t i = 0; i < set->config.replica_count; i++) {
 		const struct lane *lane = &set->lanes[i];
 
-		lane_check_lane(set, lane);
+		lane_check_lane(set, lane, doomed[i]);
 		used += lane->buffers_used;
 		spare += (uint32_t)units_max(lane->buffers_used, set->config.window_batches) -
 			 set->config.window_batches;
