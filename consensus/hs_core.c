@@ -343,6 +343,7 @@ struct hs_view_status hs_core_status(const struct hs_core *core)
 		.timer_ns = core->pacemaker.has_reason ?
 				    hs_pacemaker_timer_ns(&core->pacemaker, &core->config, leader) :
 				    0,
+		.base_ns = hs_pacemaker_base_ns(&core->pacemaker, &core->config),
 	};
 }
 

@@ -236,6 +236,7 @@ struct hs_view_status {
 	bool is_observer;
 	uint64_t views_failed;
 	uint64_t timer_ns; /* current view timer, 0 when not running */
+	uint64_t base_ns;  /* the base of view timers, before back-off */
 };
 struct hs_view_status hs_core_status(const struct hs_core *core);
 

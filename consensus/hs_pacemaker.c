@@ -95,6 +95,16 @@ static void hs_pacemaker_back_off(struct hs_pacemaker *pacemaker, const struct h
 	pacemaker->backoff = units_min(pacemaker->backoff * 3 / 2, limit + HS_BACKOFF_ONE);
 }
 
+static void hs_pacemaker_fail(struct hs_pacemaker *pacemaker, const struct hs_config *config)
+{
+	uint64_t patience = units_max(HS_PATIENCE_VIEWS_MIN, config->replica_count);
+
+	if (pacemaker->failed_in_a_row >= patience)
+		hs_pacemaker_back_off(pacemaker, config);
+	else
+		pacemaker->failed_in_a_row++;
+}
+
 void hs_pacemaker_enter(struct hs_pacemaker *pacemaker, const struct hs_config *config,
 			uint64_t view, enum hs_entry_kind entry, const struct hs_tc *tc,
 			uint64_t now_ns)
@@ -108,7 +118,7 @@ void hs_pacemaker_enter(struct hs_pacemaker *pacemaker, const struct hs_config *
 		hs_copy_tc(&pacemaker->tc, tc);
 		pacemaker->views_failed++;
 		if (!hs_pacemaker_is_silent(pacemaker, config, leader))
-			hs_pacemaker_back_off(pacemaker, config);
+			hs_pacemaker_fail(pacemaker, config);
 	}
 	bool is_leap = view - pacemaker->view > hs_pacemaker_silent_views(config);
 
@@ -129,6 +139,7 @@ void hs_pacemaker_reason(struct hs_pacemaker *pacemaker, bool has_reason, uint64
 void hs_pacemaker_on_commit(struct hs_pacemaker *pacemaker)
 {
 	pacemaker->backoff = units_max(pacemaker->backoff / 2, HS_BACKOFF_ONE);
+	pacemaker->failed_in_a_row = 0;
 }
 
 void hs_pacemaker_hear(struct hs_pacemaker *pacemaker, uint32_t author)

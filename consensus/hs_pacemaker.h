@@ -6,10 +6,13 @@
  *          overdue heartbeat); it starts at max(entry, that moment, the block
  *          interval floor) and lasts base x back-off, base = max(3 delta, 4 x
  *          p99 of recent views), at most timeout_max.
- * Back-off x 1.5 per failed view, halved by a commit.
+ * Back-off x 1.5 per failed view once so many have failed without a commit that f broken
+ *          leaders and a spell of lost messages do not explain it; halved by a commit, which
+ *          also renews the patience. Views are short then, so a base that is too short costs
+ *          little, while a grown timer would outlive the faults it grew by.
  * Silent   A leader not heard for a round of views while a quorum was active
  *          gets a zero timer. A local decision, safe.
- * Source   PROTOCOL §5 A, §6.
+ * Source   PROTOCOL §5 A, §6; decision 0006.
  */
 #ifndef QUORATE_CONSENSUS_HS_PACEMAKER_H
 #define QUORATE_CONSENSUS_HS_PACEMAKER_H
@@ -22,6 +25,7 @@
 enum {
 	HS_SAMPLES_MAX = 64,        /* recent views whose duration is remembered */
 	HS_BACKOFF_ONE = 1024,      /* fixed point */
+	HS_PATIENCE_VIEWS_MIN = 32, /* failed in a row before timers grow; replica_count if more */
 	HS_SILENT_VIEWS_MIN = 8,    /* views without a word before a leader counts as silent */
 	HS_INTERVAL_GROWTH_MAX = 8, /* the floor adapts up to this many times its minimum */
 };
@@ -33,7 +37,8 @@ struct hs_pacemaker {
 	struct hs_tc tc;          /* entry TC */
 	uint64_t backoff;         /* in 1/HS_BACKOFF_ONE */
 	uint64_t views_failed;
-	uint64_t base_ns; /* of the samples; 0: not computed yet */
+	uint64_t failed_in_a_row; /* since a commit; silent leaders left out; patience at most */
+	uint64_t base_ns;         /* of the samples; 0: not computed yet */
 	uint64_t sample_ns[HS_SAMPLES_MAX];
 	uint32_t sample_leader[HS_SAMPLES_MAX];
 	uint32_t sample_count;

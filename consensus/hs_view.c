@@ -253,15 +253,27 @@ uint64_t hs_timer_deadline_ns(const struct hs_core *core)
 	return deadline_ns;
 }
 
-/* Rule T's second and third reason: f+1 others, or the leader itself. Ours is not counted yet. */
+/* Members of a view that are silent or have timed out: less than a quorum is left without them. */
+static bool hs_is_view_lost(const struct hs_core *core, uint32_t others)
+{
+	const struct hs_config *config = &core->config;
+	uint32_t lost = others;
+
+	for (uint32_t i = 0; i < config->replica_count; i++)
+		lost += !hs_quorum_timed_out(&core->quorum, core->pacemaker.view, i) &&
+			hs_pacemaker_is_silent(&core->pacemaker, config, i);
+	return lost > hs_faulty_max(config->replica_count);
+}
+
+/* T's second and third reason: f+1 others, the leader itself, or nobody to wait for. Not yet ours. */
 static bool hs_is_timeout_joined(const struct hs_core *core)
 {
 	uint64_t view = core->pacemaker.view;
 	uint32_t leader = hs_core_leader(core, view);
 	uint32_t others = hs_quorum_timeout_count(&core->quorum, view);
 
-	return others > hs_faulty_max(core->config.replica_count) ||
-	       hs_quorum_timed_out(&core->quorum, view, leader);
+	return others > 0 &&
+	       (hs_quorum_timed_out(&core->quorum, view, leader) || hs_is_view_lost(core, others));
 }
 
 void hs_timer_advance(struct hs_core *core)

@@ -46,10 +46,57 @@ static void the_timer_starts_at_the_latest_of_entry_reason_and_floor(void)
 		   deadline_ns + 5000000 + config.block_interval_min_ns);
 }
 
+/* A view of somebody who was heard. */
+static void fail_view(void)
+{
+	for (uint32_t m = 0; m < config.replica_count; m++)
+		hs_pacemaker_hear(&pacemaker, m);
+	enter(HS_ENTRY_TC, 2000);
+}
+
+static void use_up_patience(void)
+{
+	for (uint32_t i = 0; i < HS_PATIENCE_VIEWS_MIN; i++)
+		fail_view();
+}
+
+static void views_that_fail_in_a_row_are_borne_before_timers_grow(void)
+{
+	set_up();
+	use_up_patience();
+	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 15000000);
+	fail_view();
+	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 22500000);
+}
+
+static void more_members_than_that_are_borne_each_once(void)
+{
+	set_up();
+	config.replica_count = HS_PATIENCE_VIEWS_MIN + 5;
+	for (uint32_t i = 0; i < config.replica_count; i++)
+		fail_view();
+	UNIT_EQUAL(pacemaker.backoff, HS_BACKOFF_ONE);
+	fail_view();
+	UNIT_CHECK(pacemaker.backoff > HS_BACKOFF_ONE);
+}
+
+static void only_a_commit_renews_the_patience(void)
+{
+	set_up();
+	use_up_patience();
+	enter(HS_ENTRY_QC, 2000);
+	fail_view();
+	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 22500000);
+	hs_pacemaker_on_commit(&pacemaker);
+	use_up_patience();
+	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 15000000);
+}
+
 static void each_failed_view_backs_off_by_half_and_stops_at_the_limit(void)
 {
 	set_up();
 	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 15000000);
+	use_up_patience();
 	enter(HS_ENTRY_TC, 2000);
 	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), 22500000);
 	enter(HS_ENTRY_TC, 3000);
@@ -60,12 +107,13 @@ static void each_failed_view_backs_off_by_half_and_stops_at_the_limit(void)
 		enter(HS_ENTRY_TC, 3000);
 	}
 	UNIT_EQUAL(hs_pacemaker_timer_ns(&pacemaker, &config, 0), config.timeout_max_ns);
-	UNIT_EQUAL(pacemaker.views_failed, 102);
+	UNIT_EQUAL(pacemaker.views_failed, HS_PATIENCE_VIEWS_MIN + 102);
 }
 
 static void commits_halve_the_back_off_down_to_the_base(void)
 {
 	set_up();
+	use_up_patience();
 	enter(HS_ENTRY_TC, 2000);
 	enter(HS_ENTRY_TC, 3000);
 	hs_pacemaker_on_commit(&pacemaker);
@@ -151,12 +199,14 @@ static void a_leap_over_many_views_makes_nobody_silent(void)
 static void a_silent_leaders_failed_view_does_not_back_off(void)
 {
 	set_up();
+	use_up_patience();
+	UNIT_EQUAL(pacemaker.view, 33);
 	for (uint32_t i = 0; i < 10; i++) {
 		hs_pacemaker_hear(&pacemaker, 0);
 		hs_pacemaker_hear(&pacemaker, 2);
 		enter(HS_ENTRY_QC, 2000 + i);
 	}
-	UNIT_EQUAL(pacemaker.view, 11);
+	UNIT_EQUAL(pacemaker.view, 43);
 	enter(HS_ENTRY_TC, 3000);
 	UNIT_EQUAL(pacemaker.backoff, HS_BACKOFF_ONE);
 	enter(HS_ENTRY_TC, 3000);
@@ -204,6 +254,9 @@ static void a_view_never_falls(void)
 
 UNIT_SUITE("hs_pacemaker", UNIT_TEST(the_timer_runs_only_for_a_reason),
 	   UNIT_TEST(the_timer_starts_at_the_latest_of_entry_reason_and_floor),
+	   UNIT_TEST(views_that_fail_in_a_row_are_borne_before_timers_grow),
+	   UNIT_TEST(more_members_than_that_are_borne_each_once),
+	   UNIT_TEST(only_a_commit_renews_the_patience),
 	   UNIT_TEST(each_failed_view_backs_off_by_half_and_stops_at_the_limit),
 	   UNIT_TEST(commits_halve_the_back_off_down_to_the_base),
 	   UNIT_TEST(the_base_is_four_times_the_slowest_recent_view),

@@ -75,6 +75,7 @@ static void an_idle_replica_never_times_out(void)
 	hs_bench_wait(bench, 900000000);
 	UNIT_EQUAL(hs_core_status(bench->core).last_timeout_view, 0);
 	UNIT_EQUAL(hs_core_status(bench->core).timer_ns, 0);
+	UNIT_EQUAL(hs_core_status(bench->core).base_ns, 15000000);
 	hs_bench_work(bench, true);
 	UNIT_EQUAL(hs_core_status(bench->core).timer_ns, 15000000);
 	hs_bench_stop(bench);
@@ -324,6 +325,16 @@ static void a_silent_leaders_view_is_timed_out_at_once(void)
 	hs_bench_stop(bench);
 }
 
+/* Member 3 is silent and 1 has given up: 0 and 2 are no quorum. */
+static void a_view_that_silent_members_leave_without_a_quorum_is_left(void)
+{
+	fall_silent();
+	UNIT_EQUAL(hs_core_status(bench->core).last_timeout_view, 0);
+	hs_bench_timeout(bench, 1, 14, NULL, NULL);
+	UNIT_EQUAL(hs_core_status(bench->core).last_timeout_view, 14);
+	hs_bench_stop(bench);
+}
+
 static void a_zero_timer_lets_our_own_commit_go_first(void)
 {
 	fall_silent();
@@ -371,5 +382,6 @@ UNIT_SUITE("hs_view", UNIT_TEST(certificates_raise_the_view_and_never_lower_it),
 	   UNIT_TEST(a_timeout_of_an_old_view_is_answered_with_my_certificates),
 	   UNIT_TEST(two_different_timeouts_of_one_view_are_evidence),
 	   UNIT_TEST(a_silent_leaders_view_is_timed_out_at_once),
+	   UNIT_TEST(a_view_that_silent_members_leave_without_a_quorum_is_left),
 	   UNIT_TEST(a_zero_timer_lets_our_own_commit_go_first),
 	   UNIT_TEST(a_zero_timer_does_not_wait_for_ever))
