@@ -579,11 +579,15 @@ _Noreturn __attribute__((format(printf, 2, 3))) void sim_fork(const struct sim *
 /* Called by sim_fail() before it ends the process; NULL: nothing is. */
 void sim_on_fail(void (*hook)(const struct sim_options *options, const char *reason));
 
+/* See sim_lasso.c for what each of them means. */
+enum { SIM_HEAL_TIMEOUTS = 4 };
 struct sim_heal {
 	bool is_known;      /* false: the run ended before there was anything to commit */
 	uint64_t commit_ns; /* from healing, or the first work after it, to the first commit */
 	uint64_t fresh_ns;  /* ...of a block that was proposed after healing */
+	uint64_t wait_ns;   /* ...to the moment a quorum was ready; at most fresh_ns */
 	uint64_t timer_ns;  /* the longest view timer of a healthy replica at healing */
+	uint64_t base_ns;   /* the longest base time-out of one, before back-off */
 	uint32_t broken;
 };
 

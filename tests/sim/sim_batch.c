@@ -8,11 +8,6 @@
 #include "base/units.h"
 #include "tests/lib/marks.h"
 
-enum { TIMEOUTS_WANTED = 4 };
-
-/* 3 delta: the base time-out of a view in the simulator's configuration. */
-static const uint64_t BASE_NS = 30 * UNITS_NS_PER_MS;
-
 static uint64_t cpu_ms(void)
 {
 	return (uint64_t)clock() * 1000 / CLOCKS_PER_SEC;
@@ -55,17 +50,23 @@ uint64_t sim_batch_cpu_ms(const struct sim_batch *batch)
 
 /* ---- the distribution ---- */
 
+static double timeouts(const struct sim_heal *heal)
+{
+	return (double)heal->fresh_ns / (double)heal->base_ns;
+}
+
 static int compare(const void *a, const void *b)
 {
-	const struct sim_heal *left = a;
-	const struct sim_heal *right = b;
+	double left = timeouts(a);
+	double right = timeouts(b);
 
-	return (left->fresh_ns > right->fresh_ns) - (left->fresh_ns < right->fresh_ns);
+	return (left > right) - (left < right);
 }
 
 struct healing {
-	uint64_t within;     /* of TIMEOUTS_WANTED base time-outs */
-	uint64_t within_own; /* ...of the longest view timer that ran at healing, if longer */
+	uint64_t within; /* SIM_HEAL_TIMEOUTS, counted from healing */
+	uint64_t ready;  /* ...from the moment a quorum was ready */
+	uint64_t grown;  /* seeds in which a timer had grown beyond the base */
 	double p50, p90, p99, max;
 };
 
@@ -75,8 +76,7 @@ static double at(const struct sim_batch *batch, uint64_t parts)
 
 	if (batch->heal_count == 0)
 		return 0;
-	i = units_min(i, batch->heal_count - 1);
-	return (double)batch->heals[i].fresh_ns / (double)BASE_NS;
+	return timeouts(&batch->heals[units_min(i, batch->heal_count - 1)]);
 }
 
 static struct healing healing_of(const struct sim_batch *batch)
@@ -87,10 +87,11 @@ static struct healing healing_of(const struct sim_batch *batch)
 		qsort(batch->heals, batch->heal_count, sizeof(*batch->heals), compare);
 	for (uint64_t i = 0; i < batch->heal_count; i++) {
 		const struct sim_heal *heal = &batch->heals[i];
-		uint64_t timer_ns = units_max(BASE_NS, heal->timer_ns);
 
-		healing.within += heal->fresh_ns <= TIMEOUTS_WANTED * BASE_NS;
-		healing.within_own += heal->fresh_ns <= TIMEOUTS_WANTED * timer_ns;
+		healing.within += timeouts(heal) <= SIM_HEAL_TIMEOUTS;
+		healing.ready += heal->fresh_ns - heal->wait_ns <=
+				 SIM_HEAL_TIMEOUTS * heal->base_ns;
+		healing.grown += heal->timer_ns > heal->base_ns;
 	}
 	healing.p50 = at(batch, 50);
 	healing.p90 = at(batch, 90);
@@ -111,10 +112,11 @@ void sim_batch_print(const struct sim_batch *batch, FILE *file)
 		(double)batch->virtual_ns / 1e9, cpu_s, (double)batch->events / cpu_s);
 	fprintf(file,
 		"healing to the first new block, in base time-outs: median %.2f, p90 %.2f, "
-		"p99 %.2f, max %.2f; %" PRIu64 " of %" PRIu64 " within %d, %" PRIu64
-		" within %d of the timers that ran\n",
+		"p99 %.2f, max %.2f; %" PRIu64 " of %" PRIu64 " within %d of healing, %" PRIu64
+		" within %d of a quorum being ready; %" PRIu64 " had grown timers\n",
 		healing.p50, healing.p90, healing.p99, healing.max, healing.within,
-		batch->heal_count, TIMEOUTS_WANTED, healing.within_own, TIMEOUTS_WANTED);
+		batch->heal_count, (int)SIM_HEAL_TIMEOUTS, healing.ready, (int)SIM_HEAL_TIMEOUTS,
+		healing.grown);
 }
 
 void sim_batch_json(const struct sim_batch *batch, FILE *file)
@@ -132,10 +134,10 @@ void sim_batch_json(const struct sim_batch *batch, FILE *file)
 		(double)batch->events / cpu_s, marks_count(), marks_missing(NULL));
 	fprintf(file,
 		"\"heal_base_timeouts\":{\"seeds\":%" PRIu64 ",\"median\":%.3f,\"p90\":%.3f,"
-		"\"p99\":%.3f,\"max\":%.3f,\"within_4\":%" PRIu64 ",\"within_4_of_own\":%" PRIu64
-		"},\"fault_seeds\":{",
+		"\"p99\":%.3f,\"max\":%.3f,\"within_4\":%" PRIu64 ",\"within_4_of_ready\":%" PRIu64
+		",\"grown_timers\":%" PRIu64 "},\"fault_seeds\":{",
 		batch->heal_count, healing.p50, healing.p90, healing.p99, healing.max,
-		healing.within, healing.within_own);
+		healing.within, healing.ready, healing.grown);
 	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++)
 		fprintf(file, "%s\"%s\":%" PRIu64, i ? "," : "", sim_fault_word((enum sim_fault)i),
 			batch->fault_seeds[i]);

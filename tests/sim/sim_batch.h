@@ -3,7 +3,7 @@
  *
  * Healing is reported as its distribution: from the moment a quorum is healed (or, if the
  * cluster was idle, from the first work after it) to the delivery of the first block that
- * was proposed after it, in base time-outs (3 delta, 30 ms here).
+ * was proposed after it, in base time-outs of that seed (see sim_lasso.c).
  */
 #ifndef QUORATE_TESTS_SIM_SIM_BATCH_H
 #define QUORATE_TESTS_SIM_SIM_BATCH_H

@@ -623,6 +623,15 @@ void sim_disk_lose_file(struct sim_disk *disk, enum blocklog_area area, uint64_t
 	sim_image_remove(&disk->image, file);
 }
 
+uint64_t sim_disk_busy_until_ns(const struct sim_disk *disk)
+{
+	uint64_t until_ns = 0;
+
+	for (uint32_t i = 0; i < disk->op_count; i++)
+		until_ns = units_max(until_ns, disk->ops[i].due_ns);
+	return until_ns;
+}
+
 void sim_disk_set_slowness(struct sim_disk *disk, uint32_t factor)
 {
 	ensure(factor > 0);

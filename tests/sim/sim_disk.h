@@ -110,6 +110,9 @@ const struct sim_disk_counts *sim_disk_counts(const struct sim_disk *disk);
 /* Every latency from now on is `factor` times as long. */
 void sim_disk_set_slowness(struct sim_disk *disk, uint32_t factor);
 
+/* When the last of the operations under way will be done; 0: none is. */
+uint64_t sim_disk_busy_until_ns(const struct sim_disk *disk);
+
 /* Bytes of all files. */
 uint64_t sim_disk_bytes(const struct sim_disk *disk);
 

@@ -4,6 +4,19 @@
  * A lasso is a state that comes back although nothing was committed in between. Two kinds:
  * frozen, where not even a timer moves anything; and a cycle, where views go by and each
  * rotation of leaders finds the healthy replicas where they stood.
+ *
+ * How soon is counted in base time-outs: the longest that any healthy replica has at healing,
+ * max(3 delta, 4 p99 of its recent views), without the back-off its timers have grown by. It
+ * ends when a block is delivered that was proposed after healing. It begins at healing, or with
+ * the first work after that (a block nobody waited for took no time).
+ *
+ * The bound is four of them with one faulty replica, and one more for each further one, since
+ * each may be the leader next in turn and cost a time-out. It does not run before a quorum is
+ * ready: healthy, its disks done with what they began before healing, every block delivered there
+ * that anybody had delivered by then, and every batch stored that f + 1 had stored. Earlier no
+ * time-out can help: a delay is still unbounded, or data has to travel before a quorum can vote.
+ * Where timers had grown beyond the base by healing, because more views failed in a row than
+ * hs_pacemaker bears, as many of the longest of them are allowed.
  */
 
 #include <stdio.h>
@@ -23,6 +36,7 @@ enum {
 
 static const uint64_t CYCLE_SAMPLE_NS = 10 * UNITS_NS_PER_MS;
 static const uint64_t FROZEN_SAMPLE_NS = UNITS_NS_PER_S;
+static const uint64_t READY_SAMPLE_NS = UNITS_NS_PER_MS / 2;
 static const uint64_t PATIENCE_NS = 200 * UNITS_NS_PER_MS; /* without a commit, before looking */
 
 struct seen {
@@ -34,7 +48,12 @@ struct sim_lasso {
 	uint64_t healed_ns;
 	uint64_t healed_height;
 	uint64_t work_ns; /* when there was something to commit; UINT64_MAX: not yet */
+	uint64_t busy_ns[SIM_SLOTS_MAX]; /* until then a disk does what it began before */
+	uint64_t ready_ns;               /* a quorum is; UINT64_MAX: not yet */
+	uint64_t look_ns;
+	uint64_t needed_seq[HS_REPLICAS_MAX];
 	uint64_t timer_ns;
+	uint64_t base_ns;
 	uint64_t commit_ns; /* 0: none yet */
 	uint64_t fresh_ns;
 	uint32_t broken;
@@ -62,6 +81,57 @@ static bool has_work(const struct replica_status *status, uint32_t lanes)
 	return false;
 }
 
+static int compare_falling(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a;
+	uint64_t right = *(const uint64_t *)b;
+
+	return (left < right) - (left > right);
+}
+
+/* What of a lane a cut may name: f + 1 healthy replicas have stored it. */
+static uint64_t needed_seq(const struct sim *sim, uint32_t lane)
+{
+	uint64_t stored_seq[SIM_SLOTS_MAX] = { 0 };
+
+	for (uint32_t i = 0; i < sim->slots; i++) {
+		struct replica_status status;
+
+		if (!is_healthy(sim, &sim->nodes[i]))
+			continue;
+		replica_status(sim->nodes[i].replica, &status);
+		stored_seq[i] = status.lanes.stored_seq[lane];
+	}
+	qsort(stored_seq, sim->slots, sizeof(stored_seq[0]), compare_falling);
+	return stored_seq[hs_faulty_max(sim->knobs.n)];
+}
+
+static bool is_ready(const struct sim *sim, const struct sim_node *node)
+{
+	const struct sim_lasso *lasso = sim->lasso;
+	struct replica_status status;
+
+	if (!is_healthy(sim, node) || sim->clock.now_ns < lasso->busy_ns[node->slot] ||
+	    node->delivered_height < lasso->healed_height)
+		return false;
+	replica_status(node->replica, &status);
+	for (uint32_t i = 0; i < sim->knobs.n; i++)
+		if (status.lanes.stored_seq[i] < lasso->needed_seq[i])
+			return false;
+	return true;
+}
+
+static void look_for_quorum(const struct sim *sim, struct sim_lasso *lasso)
+{
+	uint32_t ready = 0;
+
+	lasso->look_ns = sim->clock.now_ns + READY_SAMPLE_NS;
+	for (uint32_t i = 0; i < sim->slots; i++)
+		ready += is_ready(sim, &sim->nodes[i]);
+	if (ready >= hs_quorum(sim->knobs.n))
+		lasso->ready_ns = sim->clock.now_ns;
+}
+
 void sim_lasso_heal(struct sim *sim)
 {
 	struct sim_lasso *lasso = calloc(1, sizeof(*lasso));
@@ -72,6 +142,8 @@ void sim_lasso_heal(struct sim *sim)
 		.healed_ns = sim->clock.now_ns,
 		.healed_height = sim_check_height(sim),
 		.work_ns = UINT64_MAX,
+		.ready_ns = UINT64_MAX,
+		.base_ns = units_multiply(sim->knobs.delta_ns, 3),
 		.height = sim_check_height(sim),
 		.height_ns = sim->clock.now_ns,
 		.cycle_ns = sim->clock.now_ns,
@@ -81,13 +153,17 @@ void sim_lasso_heal(struct sim *sim)
 		struct replica_status status;
 
 		lasso->broken += sim->nodes[i].is_broken;
+		lasso->busy_ns[i] = sim_disk_busy_until_ns(sim->nodes[i].disk);
 		if (!is_healthy(sim, &sim->nodes[i]))
 			continue;
 		replica_status(sim->nodes[i].replica, &status);
 		lasso->timer_ns = units_max(lasso->timer_ns, status.view.timer_ns);
+		lasso->base_ns = units_max(lasso->base_ns, status.view.base_ns);
 		if (has_work(&status, sim->knobs.n))
 			sim_lasso_work(sim);
 	}
+	for (uint32_t i = 0; i < sim->knobs.n; i++)
+		lasso->needed_seq[i] = needed_seq(sim, i);
 }
 
 void sim_lasso_work(struct sim *sim)
@@ -214,6 +290,23 @@ static void look_for_ice(struct sim *sim, struct sim_lasso *lasso)
 	}
 }
 
+static void judge_healing(struct sim *sim, const struct sim_lasso *lasso)
+{
+	uint64_t from_ns = units_max(lasso->work_ns, lasso->ready_ns);
+	uint64_t took_ns = lasso->fresh_ns - units_min(lasso->fresh_ns, from_ns);
+	uint64_t timer_ns = units_max(lasso->base_ns, lasso->timer_ns);
+	uint32_t timeouts = SIM_HEAL_TIMEOUTS - 1 + hs_faulty_max(sim->knobs.n);
+
+	if (took_ns <= units_multiply(timer_ns, timeouts))
+		return;
+	sim_report(sim);
+	sim_fail(sim,
+		 "healed too slowly: %.1f ms to the first new block, more than %u time-outs; the "
+		 "longest base at healing was %.1f ms, the longest timer %.1f ms",
+		 (double)took_ns / 1e6, timeouts, (double)lasso->base_ns / 1e6,
+		 (double)lasso->timer_ns / 1e6);
+}
+
 static void note_commit(struct sim *sim, struct sim_lasso *lasso)
 {
 	uint64_t height = sim_check_height(sim);
@@ -225,14 +318,18 @@ static void note_commit(struct sim *sim, struct sim_lasso *lasso)
 	lasso->seen_count = 0;
 	if (lasso->commit_ns == 0)
 		lasso->commit_ns = sim->clock.now_ns;
-	if (lasso->fresh_ns == 0 && sim_check_fresh_height(sim) > 0)
+	if (lasso->fresh_ns == 0 && sim_check_fresh_height(sim) > 0) {
 		lasso->fresh_ns = sim->clock.now_ns;
+		judge_healing(sim, lasso);
+	}
 }
 
 void sim_lasso_step(struct sim *sim)
 {
 	struct sim_lasso *lasso = sim->lasso;
 
+	if (lasso->ready_ns == UINT64_MAX && sim->clock.now_ns >= lasso->look_ns)
+		look_for_quorum(sim, lasso);
 	note_commit(sim, lasso);
 	if (sim->clock.now_ns >= lasso->cycle_ns &&
 	    sim->clock.now_ns > lasso->height_ns + PATIENCE_NS)
@@ -243,9 +340,7 @@ void sim_lasso_step(struct sim *sim)
 
 static uint64_t since(const struct sim_lasso *lasso, uint64_t at_ns)
 {
-	uint64_t from_ns = lasso->work_ns < at_ns ? lasso->work_ns : lasso->healed_ns;
-
-	return at_ns - from_ns;
+	return at_ns - units_min(at_ns, lasso->work_ns);
 }
 
 void sim_lasso_report(const struct sim *sim, struct sim_heal *ret_heal)
@@ -259,7 +354,9 @@ void sim_lasso_report(const struct sim *sim, struct sim_heal *ret_heal)
 		.is_known = lasso->fresh_ns > 0,
 		.commit_ns = since(lasso, lasso->commit_ns),
 		.fresh_ns = since(lasso, lasso->fresh_ns),
+		.wait_ns = since(lasso, units_min(lasso->ready_ns, lasso->fresh_ns)),
 		.timer_ns = lasso->timer_ns,
+		.base_ns = lasso->base_ns,
 		.broken = lasso->broken,
 	};
 	SOMETIMES(lasso->timer_ns > 500 * UNITS_NS_PER_MS,
