@@ -43,6 +43,41 @@ static void tick(struct core_world *world, uint32_t node)
 	fuzz_core_step(world, node, &input);
 }
 
+/* What does not come through in a run, and what is not answered: bits of its mask. */
+enum {
+	HOLD_PROPOSE = 0x08,
+	HOLD_VOTE = 0x10,
+	HOLD_COMMIT = 0x20,
+	HOLD_TIMEOUT = 0x40,
+	HOLD_RECORD = 0x80,
+	HOLD_BLOCK = 0xc0, /* writes of blocks and payloads, and no messages */
+};
+
+static bool is_unanswered(enum hs_effect_kind kind, uint32_t mask)
+{
+	if ((mask & HOLD_BLOCK) == HOLD_BLOCK)
+		return kind == HS_EFFECT_PERSIST_BLOCK || kind == HS_EFFECT_WANT_PAYLOAD;
+	return (mask & HOLD_RECORD) && kind == HS_EFFECT_PERSIST_RECORD;
+}
+
+static bool is_held(const struct hs_message *message, uint32_t mask)
+{
+	switch (message->kind) {
+	case HS_MESSAGE_PROPOSE:
+		return mask & HOLD_PROPOSE;
+	case HS_MESSAGE_VOTE:
+	case HS_MESSAGE_QC:
+		return mask & HOLD_VOTE;
+	case HS_MESSAGE_COMMIT:
+	case HS_MESSAGE_FC:
+		return mask & HOLD_COMMIT;
+	case HS_MESSAGE_TIMEOUT:
+	case HS_MESSAGE_TC:
+		return (mask & HOLD_BLOCK) == HOLD_TIMEOUT;
+	}
+	return false;
+}
+
 /* The honest of `mask` answer, hear and do what is due, oldest first; 100 us pass. */
 static void run(struct core_world *world, uint32_t mask)
 {
@@ -50,8 +85,13 @@ static void run(struct core_world *world, uint32_t mask)
 	uint32_t end;
 
 	for (uint32_t node = 0; node < CORE_HONEST; node++) {
-		for (uint32_t i = 0; i < 32 && (mask >> node & 1) && world->todo_count[node]; i++)
-			fuzz_core_answer(world, node, 0);
+		for (uint32_t i = 0, at = 0; i < 32 && (mask >> node & 1); i++) {
+			while (at < world->todo_count[node] &&
+			       is_unanswered(world->todo[node][at].kind, mask))
+				at++;
+			if (at < world->todo_count[node])
+				fuzz_core_answer(world, node, at);
+		}
 		if ((mask >> node & 1) &&
 		    hs_core_deadline_ns(cluster->node[node].core) <= cluster->now_ns)
 			tick(world, node);
@@ -59,9 +99,9 @@ static void run(struct core_world *world, uint32_t mask)
 	end = world->sent_count;
 	for (uint32_t at = end > CORE_SENT_MAX ? end - CORE_SENT_MAX : 0; at < end; at++)
 		for (uint32_t node = 0; node < CORE_HONEST; node++) {
-			uint32_t waiting = world->sent[at % CORE_SENT_MAX].waiting & mask;
+			const struct core_sent *sent = &world->sent[at % CORE_SENT_MAX];
 
-			if (waiting >> node & 1)
+			if ((sent->waiting & mask) >> node & 1 && !is_held(&sent->message, mask))
 				fuzz_core_deliver(world, at % CORE_SENT_MAX, node, (at & 1) != 0);
 		}
 	cluster->now_ns += UINT64_C(100000);
@@ -90,10 +130,34 @@ static uint64_t liars_view(struct core_world *world, struct fuzz_bytes *bytes)
 	return view - view % CORE_MEMBERS + CORE_LIAR;
 }
 
+/* A view the liar leads and an honest member is in; else any it may speak of. */
+static uint64_t live_view(struct core_world *world, struct fuzz_bytes *bytes)
+{
+	for (uint32_t i = 0; i < CORE_HONEST; i++)
+		if (world->low_view[i] % CORE_MEMBERS == CORE_LIAR)
+			return world->low_view[i];
+	return liars_view(world, bytes);
+}
+
+/* The newest block below `view` the liar has a certificate for. */
+static uint32_t best_parent(struct core_world *world, uint64_t view)
+{
+	static struct hs_qc qc;
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < world->seen_count; i++)
+		if (world->seen[i].block.header.view < view &&
+		    world->seen[i].block.header.view > world->seen[best].block.header.view &&
+		    fuzz_core_qc(world, i, 0, &qc))
+			best = i;
+	return best;
+}
+
 /* A field that an honest leader would not write. */
-static void spoil(struct fuzz_bytes *bytes, struct hs_block *block)
+static void spoil(const struct core_world *world, struct fuzz_bytes *bytes, struct hs_block *block)
 {
 	struct hs_cut_entry *entry = &block->header.cut.lane[fuzz_below(bytes, CORE_MEMBERS)];
+	const struct hs_block *other;
 
 	switch (fuzz_below(bytes, 16)) {
 	case 1:
@@ -117,6 +181,19 @@ static void spoil(struct fuzz_bytes *bytes, struct hs_block *block)
 	case 7:
 		block->header.has_checkpoint = true;
 		break;
+	case 8:
+		block->header.epoch -= 1;
+		break;
+	case 9: /* in a view that others lead */
+		block->header.view += 1 + fuzz_below(bytes, CORE_MEMBERS - 1);
+		break;
+	case 10: /* off its justify */
+		other = &world->seen[fuzz_below(bytes, world->seen_count)].block;
+		block->header.parent_id = other->id;
+		block->header.height = other->header.height + 1;
+		block->header.time_ns = other->header.time_ns + 1;
+		hs_copy_cut(&block->header.cut, &other->header.cut);
+		break;
 	default:
 		break;
 	}
@@ -127,29 +204,55 @@ static bool make_block(struct core_world *world, struct fuzz_bytes *bytes, struc
 {
 	static struct hs_tc tc;
 	const struct hs_config *config = &world->cluster.node[0].config;
-	uint64_t view = liars_view(world, bytes);
-	uint32_t parent = world->seen_count - 1 - fuzz_below(bytes, world->seen_count);
-	bool has_tc = fuzz_core_tc(world, view - 1, fuzz_u8(bytes), &tc) && fuzz_bit(bytes);
+	uint32_t aim = fuzz_u8(bytes);
+	uint64_t view = aim & 1 ? live_view(world, bytes) : liars_view(world, bytes);
+	uint64_t tc_view = view - 1;
+	uint32_t parent = aim & 2 ? best_parent(world, view) :
+				    world->seen_count - 1 - fuzz_below(bytes, world->seen_count);
+	bool has_tc;
+
+	if (aim & 8) /* below the lock of those who hold the best one */
+		parent = best_parent(world, world->seen[parent].block.header.view);
+	if (aim & 16)
+		tc_view -= units_min(tc_view, 1 + fuzz_below(bytes, 8));
+	has_tc = fuzz_core_tc(world, tc_view, fuzz_u8(bytes), &tc) && (aim & 4);
 
 	hs_make_block(config, &world->seen[parent].block, view, has_tc ? &tc : NULL,
 		      fuzz_below(bytes, 4), block);
 	if (!fuzz_core_qc(world, parent, fuzz_u8(bytes), &block->justify))
 		return false;
-	spoil(bytes, block);
+	spoil(world, bytes, block);
 	hs_make_block_again(config, block);
 	return true;
+}
+
+/* As if it had been asked for by its id. */
+static void fetch(struct core_world *world, uint32_t mask, const struct hs_block *block)
+{
+	struct hs_input input = { .kind = HS_INPUT_BLOCK, .from = HS_REPLICA_NONE };
+
+	input.u.block = block;
+	for (uint32_t node = 0; node < CORE_HONEST; node++)
+		if (mask >> node & 1)
+			fuzz_core_step(world, node, &input);
 }
 
 static void propose(struct core_world *world, struct fuzz_bytes *bytes)
 {
 	static struct hs_message message;
 	struct hs_input intent = { .kind = HS_INPUT_INTENT, .from = CORE_LIAR };
+	uint32_t known;
 	uint32_t mask = fuzz_u8(bytes);
 
 	message.kind = HS_MESSAGE_PROPOSE;
 	if (!make_block(world, bytes, &message.u.propose))
 		return;
+	known = world->seen_count;
 	fuzz_core_remember(world, &message.u.propose);
+	if ((mask & 0x40) && known < world->seen_count)
+		world->seen[known].is_invalid = true;
+	if (mask & 0x80)
+		fetch(world, mask, &message.u.propose);
 	intent.u.block = &message.u.propose;
 	for (uint32_t node = 0; node < CORE_HONEST; node++)
 		if (mask >> (node + 3) & 1)
@@ -177,18 +280,21 @@ static void forged_intent(struct core_world *world, struct fuzz_bytes *bytes)
 static void vote(struct core_world *world, struct fuzz_bytes *bytes, bool is_commit)
 {
 	static struct hs_message message;
-	const struct hs_config *config = &world->cluster.node[0].config;
+	struct hs_config config = world->cluster.node[0].config;
 	uint32_t mask = fuzz_u8(bytes);
 	uint32_t seen = world->seen_count - 1 - fuzz_below(bytes, world->seen_count);
 	const struct hs_block *block = &world->seen[seen].block;
 	uint64_t view = mask & 0x40 ? choose_view(world, bytes) : block->header.view;
 
+	config.epoch -= mask >> 3 & 1;
 	message.kind = is_commit ? HS_MESSAGE_COMMIT : HS_MESSAGE_VOTE;
-	message.u.vote = hs_make_vote(config, CORE_LIAR, view, &block->id);
+	message.u.vote = hs_make_vote(&config, CORE_LIAR, view, &block->id);
 	if (is_commit)
-		message.u.commit = hs_make_commit(config, CORE_LIAR, view, &block->id);
+		message.u.commit = hs_make_commit(&config, CORE_LIAR, view, &block->id);
 	if (is_commit && (mask & 0x80)) /* checked only later */
 		message.u.commit.signature.b[3] ^= 1;
+	if (is_commit && (mask & 0x10)) /* in the name of somebody else */
+		message.u.commit.author = mask >> 5 & 1;
 	tell(world, mask, &message);
 }
 
@@ -228,7 +334,8 @@ static void certificate(struct core_world *world, struct fuzz_bytes *bytes, enum
 				       &message.u.tc);
 	} else if (op == OP_FC) {
 		message.kind = HS_MESSAGE_FC;
-		is_made = fuzz_core_fc(world, seen, mask >> 4, &message.u.fc);
+		is_made = mask & 8 ? fuzz_core_votes_as_fc(world, seen, &message.u.fc) :
+				     fuzz_core_fc(world, seen, mask >> 4, &message.u.fc);
 	} else {
 		message.kind = HS_MESSAGE_QC;
 		is_made = fuzz_core_qc(world, seen, mask >> 4, &message.u.qc);

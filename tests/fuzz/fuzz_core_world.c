@@ -10,15 +10,6 @@
 #include "consensus/hs_trace.h"
 #include "crypto/crypto_hash.h"
 
-static void demand(struct core_world *world, bool is_true, const char *what)
-{
-	if (is_true && !world->cluster.result.failure)
-		return;
-	fprintf(stderr, "broken promise: %s\n",
-		world->cluster.result.failure ? world->cluster.result.failure : what);
-	abort();
-}
-
 static const struct hs_config *config_of(const struct core_world *world)
 {
 	return &world->cluster.node[0].config;
@@ -33,7 +24,7 @@ static bool is_list_genuine(const struct hs_config *config, enum hs_message_kind
 
 	if (qc->view == 0)
 		return crypto_hash_equal(&qc->block_id, &config->genesis_id);
-	if (qc->count != hs_quorum(CORE_MEMBERS) || bitset_count(&qc->signers) != qc->count)
+	if (qc->count != CORE_QUORUM || bitset_count(&qc->signers) != qc->count)
 		return false;
 	for (uint32_t i = 0; i < CORE_MEMBERS; i++) {
 		struct crypto_signature wanted =
@@ -50,7 +41,7 @@ static bool is_tc_genuine(const struct hs_config *config, const struct hs_tc *tc
 {
 	uint32_t at = 0;
 
-	if (tc->count != hs_quorum(CORE_MEMBERS) || bitset_count(&tc->signers) != tc->count)
+	if (tc->count != CORE_QUORUM || bitset_count(&tc->signers) != tc->count)
 		return false;
 	for (uint32_t i = 0; i < CORE_MEMBERS; i++) {
 		if (!bitset_has(&tc->signers, i))
@@ -98,7 +89,7 @@ static bool make_list(const struct core_world *world, enum hs_message_kind kind,
 {
 	const struct hs_config *config = config_of(world);
 	uint32_t signers = said | 1U << CORE_LIAR;
-	uint32_t view_quorum = hs_quorum(CORE_MEMBERS);
+	uint32_t view_quorum = CORE_QUORUM;
 
 	if ((uint32_t)__builtin_popcount(signers) < view_quorum)
 		return false;
@@ -134,6 +125,12 @@ bool fuzz_core_fc(struct core_world *world, uint32_t seen, uint32_t skip, struct
 				     world->seen[seen].commits, skip, &ret_fc->c);
 }
 
+bool fuzz_core_votes_as_fc(struct core_world *world, uint32_t seen, struct hs_fc *ret_fc)
+{
+	return seen > 0 && fuzz_core_qc(world, seen, 0, &ret_fc->c) &&
+	       is_list_genuine(config_of(world), HS_MESSAGE_COMMIT, &ret_fc->c);
+}
+
 bool fuzz_core_tc(struct core_world *world, uint64_t view, uint64_t liar_qc_view,
 		  struct hs_tc *ret_tc)
 {
@@ -144,7 +141,7 @@ bool fuzz_core_tc(struct core_world *world, uint64_t view, uint64_t liar_qc_view
 		return false;
 	ret_tc->epoch = config->epoch;
 	ret_tc->view = view;
-	for (uint32_t i = 0; i < CORE_MEMBERS && ret_tc->count < hs_quorum(CORE_MEMBERS); i++) {
+	for (uint32_t i = 0; i < CORE_MEMBERS && ret_tc->count < CORE_QUORUM; i++) {
 		uint64_t qc_view = liar_qc_view % view;
 
 		if (i != CORE_LIAR) {
@@ -157,7 +154,7 @@ bool fuzz_core_tc(struct core_world *world, uint64_t view, uint64_t liar_qc_view
 		ret_tc->signature[ret_tc->count++] =
 			hs_make_signed(config, HS_MESSAGE_TIMEOUT, i, view, NULL, qc_view);
 	}
-	return ret_tc->count == hs_quorum(CORE_MEMBERS);
+	return ret_tc->count == CORE_QUORUM;
 }
 
 /* ---- what was made and said ---- */
@@ -180,6 +177,7 @@ void fuzz_core_remember(struct core_world *world, const struct hs_block *block)
 	hs_copy_block(&seen->block, block);
 	seen->votes = 0;
 	seen->commits = 0;
+	seen->is_invalid = false;
 	world->seen_count++;
 }
 
@@ -235,33 +233,17 @@ static bool is_own(uint32_t node, const struct hs_message *message)
 	}
 }
 
-/* Rules V and K: nothing new in a view that a TIMEOUT of this member closed. */
-static void watch_order(struct core_world *world, uint32_t node, const struct hs_message *message)
-{
-	const struct cluster *cluster = &world->cluster;
-	uint64_t view = view_of(message);
-	bool is_new = false;
-
-	if (message->kind == HS_MESSAGE_VOTE)
-		is_new = crypto_hash_is_zero(&cluster->voted[node][view % VIEWS_MAX]);
-	if (message->kind == HS_MESSAGE_COMMIT)
-		is_new = crypto_hash_is_zero(&cluster->commit_voted[node][view % VIEWS_MAX]);
-	demand(world, !is_new || view > world->timeout_view[node],
-	       "a VOTE or COMMIT of a view it timed out");
-	if (message->kind == HS_MESSAGE_TIMEOUT)
-		world->timeout_view[node] = units_max(world->timeout_view[node], view);
-}
-
 static void on_send(struct core_world *world, uint32_t node, const struct hs_effect *effect)
 {
 	struct core_sent *sent = &world->sent[world->sent_count++ % CORE_SENT_MAX];
 	const struct hs_message *message = effect->u.message;
 
 	if (is_own(node, message)) {
-		watch_order(world, node, message);
+		fuzz_core_judge_send(world, node, message);
 		hs_cluster_watch_send(&world->cluster, &world->cluster.node[node], message);
 	}
-	demand(world, is_message_genuine(config_of(world), message), "a certificate not genuine");
+	fuzz_core_demand(world, is_message_genuine(config_of(world), message),
+			 "a certificate not genuine");
 	note_said(world, node, message);
 	sent->from = node;
 	sent->waiting = ((1U << CORE_HONEST) - 1) & ~(1U << node);
@@ -297,10 +279,11 @@ static bool on_question(struct core_world *world, uint32_t node, const struct hs
 	switch (effect->kind) {
 	case HS_EFFECT_PERSIST_RECORD:
 		hs_copy_record(&world->cluster.node[node].writing, effect->u.record);
-		demand(world,
-		       is_list_genuine(config_of(world), HS_MESSAGE_VOTE,
-				       &effect->u.record->high_qc),
-		       "a lock that is not genuine is recorded");
+		fuzz_core_demand(world,
+				 is_list_genuine(config_of(world), HS_MESSAGE_VOTE,
+						 &effect->u.record->high_qc),
+				 "a lock that is not genuine is recorded");
+		fuzz_core_judge_record(world, node, effect->u.record);
 		return true;
 	case HS_EFFECT_PERSIST_BLOCK:
 	case HS_EFFECT_WANT_PAYLOAD:
@@ -338,18 +321,20 @@ static void on_effect(struct core_world *world, uint32_t node, const struct hs_e
 		on_send(world, node, effect);
 		break;
 	case HS_EFFECT_COMMIT:
+		fuzz_core_judge_final(world, effect->u.commit.block);
 		hs_cluster_watch_commit(cluster, &cluster->node[node], effect->u.commit.block);
 		break;
 	case HS_EFFECT_PROOF:
-		demand(world,
-		       is_list_genuine(config_of(world), HS_MESSAGE_COMMIT, &effect->u.fc->c),
-		       "a proof that is not genuine");
+		fuzz_core_demand(world,
+				 is_list_genuine(config_of(world), HS_MESSAGE_COMMIT,
+						 &effect->u.fc->c),
+				 "a proof that is not genuine");
 		break;
 	case HS_EFFECT_EVIDENCE:
-		demand(world, effect->u.evidence.author == CORE_LIAR, "evidence blames the honest");
+		fuzz_core_judge_evidence(world, &effect->u.evidence);
 		break;
 	case HS_EFFECT_OBSERVER:
-		demand(world, false, "an honest member fell silent");
+		fuzz_core_demand(world, false, "an honest member fell silent");
 		break;
 	default:
 		if (*count < CORE_TODO_MAX &&
@@ -357,18 +342,7 @@ static void on_effect(struct core_world *world, uint32_t node, const struct hs_e
 			++*count;
 		break;
 	}
-	demand(world, true, "");
-}
-
-static void look(struct core_world *world, uint32_t node)
-{
-	struct hs_view_status status = hs_core_status(world->cluster.node[node].core);
-
-	demand(world, status.view >= world->low_view[node], "a view fell (rule A)");
-	demand(world, status.high_qc_view >= world->low_lock[node], "a lock fell (rule L)");
-	world->low_view[node] = status.view;
-	world->low_lock[node] = status.high_qc_view;
-	world->view_max = units_max(world->view_max, status.view);
+	fuzz_core_demand(world, true, "");
 }
 
 /* FUZZ_LOUD=1 shows a run: every input and effect. */
@@ -401,12 +375,18 @@ static void print_effect(uint32_t node, const struct hs_effect *effect)
 	fprintf(stderr, "%u %s\n", node, line);
 }
 
+uint64_t fuzz_core_wall_ns(const struct core_world *world)
+{
+	return UINT64_C(1000000000000) + world->cluster.now_ns;
+}
+
 void fuzz_core_step(struct core_world *world, uint32_t node, struct hs_input *input)
 {
 	struct cluster *cluster = &world->cluster;
+	struct hs_view_status status;
 
 	input->now_ns = cluster->now_ns;
-	input->wall_ns = UINT64_C(1000000000000) + cluster->now_ns;
+	input->wall_ns = fuzz_core_wall_ns(world);
 	print_input(node, input);
 	ensure(hs_core_step(cluster->node[node].core, input, &cluster->effects) == 0);
 	hs_core_check(cluster->node[node].core);
@@ -414,7 +394,8 @@ void fuzz_core_step(struct core_world *world, uint32_t node, struct hs_input *in
 		print_effect(node, &cluster->effects.at[i]);
 		on_effect(world, node, &cluster->effects.at[i]);
 	}
-	look(world, node);
+	status = hs_core_status(cluster->node[node].core);
+	fuzz_core_judge_step(world, node, &status);
 }
 
 void fuzz_core_message(struct core_world *world, uint32_t node, uint32_t from,
@@ -431,6 +412,9 @@ void fuzz_core_message(struct core_world *world, uint32_t node, uint32_t from,
 	/* Every arm of the union is one pointer to the message's own arm. */
 	input.u.block = &message->u.propose;
 	fuzz_core_step(world, node, &input);
+	if (message->kind == HS_MESSAGE_QC)
+		fuzz_core_demand(world, world->low_lock[node] >= message->u.qc.view,
+				 "L: a QC that is not kept");
 }
 
 void fuzz_core_deliver(struct core_world *world, uint32_t sent, uint32_t node, bool is_intent)
@@ -490,6 +474,30 @@ static void answer_block(struct core_world *world, uint32_t node, const struct c
 	fuzz_core_step(world, node, &input);
 }
 
+/* Two members answer, one after the other: rule R's q - 1. */
+static void answer_certificates(struct core_world *world, uint32_t node)
+{
+	for (uint32_t i = 1; i < CORE_QUORUM; i++) {
+		struct hs_input input = { .kind = HS_INPUT_CERTIFICATE_ANSWER,
+					  .from = HS_REPLICA_NONE };
+
+		input.u.author = (node + i) % CORE_MEMBERS;
+		world->promise[node].answered |= 1U << input.u.author;
+		fuzz_core_step(world, node, &input);
+	}
+}
+
+static enum hs_payload judge_payload(struct core_world *world, uint32_t node,
+				     const struct crypto_hash *id)
+{
+	uint32_t seen = fuzz_core_find(world, id);
+
+	if (seen != CORE_SEEN_MAX && world->seen[seen].is_invalid)
+		return HS_PAYLOAD_INVALID;
+	fuzz_core_judge_ready(world, node, id);
+	return HS_PAYLOAD_READY;
+}
+
 void fuzz_core_answer(struct core_world *world, uint32_t node, uint32_t todo)
 {
 	static struct core_todo one;
@@ -513,7 +521,7 @@ void fuzz_core_answer(struct core_world *world, uint32_t node, uint32_t todo)
 	case HS_EFFECT_WANT_PAYLOAD:
 		input.kind = HS_INPUT_PAYLOAD;
 		input.u.payload.block_id = one.id;
-		input.u.payload.verdict = HS_PAYLOAD_READY;
+		input.u.payload.verdict = judge_payload(world, node, &one.id);
 		break;
 	case HS_EFFECT_WANT_CUT:
 		answer_cut(world, node, &one);
@@ -529,8 +537,8 @@ void fuzz_core_answer(struct core_world *world, uint32_t node, uint32_t todo)
 		input.u.checked.bad = one.bad;
 		break;
 	default:
-		input.kind = HS_INPUT_CERTIFICATE_ANSWER;
-		input.u.author = (node + 1) % CORE_MEMBERS;
+		answer_certificates(world, node);
+		return;
 		break;
 	}
 	fuzz_core_step(world, node, &input);
@@ -557,6 +565,7 @@ static void start(struct core_world *world, uint32_t index)
 			hs_copy_block(&above[begin.block_count++], &node->blocks[i]);
 	ensure(hs_core_init(node->memory, hs_core_footprint(&node->config), &node->config,
 			    &node->core) == 0);
+	fuzz_core_judge_start(world, index);
 	world->low_view[index] = 0;
 	world->low_lock[index] = node->disk.high_qc.view;
 	fuzz_core_step(world, index,
@@ -613,6 +622,7 @@ struct core_world *fuzz_core_begin(void)
 	hs_make_genesis(config_of(world), &world->seen[0].block);
 	world->seen_count = 1;
 	world->sent_count = 0;
+	world->payload_count = 0;
 	world->view_max = 0;
 	for (uint32_t i = 0; i < CORE_HONEST; i++) {
 		struct node *node = &world->cluster.node[i];

@@ -6,9 +6,10 @@
  *     member 3     --signed by itself, certificates out of votes really said--> honest cores
  *
  * Model    Nothing happens by itself: each call is one event, the caller chooses which. The
- *          observer of hs_cluster_state.h looks at every message and commit; here is added
- *          that certificates said or recorded are genuine, that views and locks do not fall,
- *          and that nobody honest is blamed. A broken promise aborts.
+ *          observer of hs_cluster_state.h looks at every message and commit, across all lives:
+ *          one statement a view, durable before it is said. fuzz_core_oracle.c adds what
+ *          PROTOCOL §5 says about each statement, record, step and commit; certificates said
+ *          or recorded must be genuine. A broken promise aborts.
  * Faults   At most f = 1 of 4 members is faulty, so agreement must hold whatever is chosen.
  *          A certificate needs votes the honest members in it really sent.
  * Memory   One world, static; fuzz_core_begin() makes it new.
@@ -23,10 +24,12 @@
 enum {
 	CORE_HONEST = 3,
 	CORE_MEMBERS = 4,
-	CORE_LIAR = 3, /* the Byzantine member */
+	CORE_QUORUM = 3, /* by itself: the code under test may be wrong about it */
+	CORE_LIAR = 3,   /* the Byzantine member */
 	CORE_SENT_MAX = 192,
 	CORE_TODO_MAX = 96,
 	CORE_SEEN_MAX = 128,
+	CORE_PAYLOADS_MAX = 256,
 	CORE_VIEWS_MAX = 192, /* the run ends there */
 };
 
@@ -55,6 +58,25 @@ struct core_seen {
 	struct hs_block block;
 	uint32_t votes;
 	uint32_t commits;
+	bool is_invalid; /* its cut does not extend the lanes' chains */
+};
+
+/* Who was told that the payload of a block is here; also blocks that were never said. */
+struct core_payload {
+	struct crypto_hash id;
+	uint32_t members;
+};
+
+/* What a member promised by its records; of its life, where nothing else is said. */
+struct core_promise {
+	uint64_t last_vote_view;
+	uint64_t last_commit_view;
+	uint64_t last_timeout_view;
+	uint64_t last_proposed_view;
+	uint64_t timeout_view; /* the newest that was decided, and the lock before that step */
+	uint64_t timeout_lock;
+	uint64_t silent_until_ns;
+	uint32_t answered; /* members whose certificates it was given */
 };
 
 struct core_world {
@@ -65,10 +87,13 @@ struct core_world {
 	uint32_t todo_count[CORE_HONEST];
 	struct core_seen seen[CORE_SEEN_MAX]; /* the first one stands for genesis */
 	uint32_t seen_count;
+	struct core_payload payload[CORE_PAYLOADS_MAX];
+	uint32_t payload_count;
 	uint64_t view_max;
 	uint64_t low_view[CORE_HONEST]; /* of this life: never below */
 	uint64_t low_lock[CORE_HONEST];
-	uint64_t timeout_view[CORE_HONEST]; /* the highest said */
+	uint64_t timeout_view[CORE_HONEST]; /* the highest said, in all lives */
+	struct core_promise promise[CORE_HONEST];
 };
 
 struct core_world *fuzz_core_begin(void);
@@ -85,6 +110,8 @@ void fuzz_core_message(struct core_world *world, uint32_t node, uint32_t from,
 /* Answers one thing asked; those behind it move up. */
 void fuzz_core_answer(struct core_world *world, uint32_t node, uint32_t todo);
 
+uint64_t fuzz_core_wall_ns(const struct core_world *world);
+
 /* Ends a life; bit 0 of `done`: the record under way was written, bit i: block i was. */
 void fuzz_core_crash(struct core_world *world, uint32_t node, uint32_t done);
 
@@ -98,7 +125,22 @@ void fuzz_core_remember(struct core_world *world, const struct hs_block *block);
  */
 bool fuzz_core_qc(struct core_world *world, uint32_t seen, uint32_t skip, struct hs_qc *ret_qc);
 bool fuzz_core_fc(struct core_world *world, uint32_t seen, uint32_t skip, struct hs_fc *ret_fc);
+/* VOTEs shown as if they were COMMITs; false as long as their signatures differ. */
+bool fuzz_core_votes_as_fc(struct core_world *world, uint32_t seen, struct hs_fc *ret_fc);
 bool fuzz_core_tc(struct core_world *world, uint64_t view, uint64_t liar_qc_view,
 		  struct hs_tc *ret_tc);
+
+/* fuzz_core_oracle.c; before the world takes note of what it is about. */
+void fuzz_core_demand(const struct core_world *world, bool is_true, const char *what);
+void fuzz_core_judge_ready(struct core_world *world, uint32_t node, const struct crypto_hash *id);
+void fuzz_core_judge_start(struct core_world *world, uint32_t node);
+void fuzz_core_judge_step(struct core_world *world, uint32_t node,
+			  const struct hs_view_status *now);
+void fuzz_core_judge_send(struct core_world *world, uint32_t node,
+			  const struct hs_message *message);
+void fuzz_core_judge_record(struct core_world *world, uint32_t node,
+			    const struct hs_record *record);
+void fuzz_core_judge_final(const struct core_world *world, const struct hs_block *block);
+void fuzz_core_judge_evidence(const struct core_world *world, const struct hs_evidence *evidence);
 
 #endif
