@@ -265,7 +265,7 @@ static bool hs_is_view_lost(const struct hs_core *core, uint32_t others)
 	return lost > hs_faulty_max(config->replica_count);
 }
 
-/* T's second and third reason: f+1 others, the leader itself, or nobody to wait for. Not yet ours. */
+/* T's second and third reason: f+1 others, the leader, or nobody to wait for. Not yet ours. */
 static bool hs_is_timeout_joined(const struct hs_core *core)
 {
 	uint64_t view = core->pacemaker.view;
