@@ -236,8 +236,9 @@ static void run(struct sim *sim)
 	for (;;) {
 		uint64_t before_ns = sim->clock.now_ns;
 
-		if (sim->is_chaos && (before_ns >= sim->knobs.chaos_ns ||
-				      sim_check_height(sim) >= sim->knobs.blocks)) {
+		if (sim->is_chaos &&
+		    (before_ns >= sim->knobs.chaos_ns ||
+		     sim_check_height(sim) >= sim->knobs.blocks || sim_workload_is_spent(sim))) {
 			if (sim->options.is_fatal) {
 				sim_atlas_fatal(sim);
 				return;

@@ -501,6 +501,8 @@ void sim_workload_receipt(struct sim *sim, uint32_t node, const struct replica_r
 void sim_workload_known(struct sim *sim, uint32_t node, const struct crypto_public_key *key,
 			uint64_t first_seq);
 bool sim_workload_is_done(const struct sim *sim);
+/* A client nears the end of the numbers that the observer has room for: chaos must end. */
+bool sim_workload_is_spent(const struct sim *sim);
 uint32_t sim_client_of(const struct sim *sim, const struct crypto_public_key *key);
 
 /* sim_check.c, sim_check_order.c, sim_check_stable.c */

@@ -336,6 +336,7 @@ void sim_check_receipt(struct sim *sim, struct sim_node *node,
 		sim_fail(sim, "receipt of height %llu while fewer than q disks hold it",
 			 (unsigned long long)receipt->height);
 	note_receipt(sim, receipt);
+	ensure(receipt->first_seq + receipt->count <= CHECK_SEQ_MAX);
 	for (uint32_t i = 0; i < receipt->count; i++) {
 		struct check_transaction *transaction =
 			&client->transactions[receipt->first_seq + i];

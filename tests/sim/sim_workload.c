@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "replica/replica_windows.h"
 #include "tests/sim/sim_adversary.h"
+#include "tests/sim/sim_check.h"
 #include "tests/sim/sim_memory.h"
 #include "wire/wire_seal.h"
 
@@ -331,6 +332,14 @@ void sim_workload_known(struct sim *sim, uint32_t node, const struct crypto_publ
 			uint64_t first_seq)
 {
 	answered(sim, node, sim_client_of(sim, key), first_seq);
+}
+
+bool sim_workload_is_spent(const struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->knobs.clients; i++)
+		if (sim->clients[i].next_seq > CHECK_SEQ_MAX / 4 * 3)
+			return true;
+	return false;
 }
 
 bool sim_workload_is_done(const struct sim *sim)
