@@ -196,6 +196,14 @@ void hs_on_cut(struct hs_core *core, uint64_t view, const struct hs_cut *cut)
 		return;
 	}
 	hs_build(core, parent, block);
+	/*
+	 * The very block is here: made in an earlier life that could not say it, by a clock that
+	 * stands still, or by another process with this key. The view is left to its timer.
+	 */
+	if (hs_chain_find(&core->chain, &block->id) != HS_NODE_NONE) {
+		proposing->done_view = view;
+		return;
+	}
 	hs_propose(core, block);
 }
 
