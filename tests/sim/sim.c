@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ensure.h"
 #include "base/units.h"
@@ -45,6 +46,12 @@ void sim_on_fail(void (*hook)(const struct sim_options *options, const char *rea
 	fail_hook = hook;
 }
 
+_Noreturn void sim_leave(int code)
+{
+	fflush(NULL);
+	_exit(code);
+}
+
 _Noreturn void sim_fail(const struct sim *sim, const char *format, ...)
 {
 	const struct sim_options *options = &sim->options;
@@ -77,7 +84,7 @@ _Noreturn void sim_fork(const struct sim *sim, const char *format, ...)
 		sim_fail(sim, "FORK: %s", text);
 	printf("fork reported, as it must be: seed %" PRIu64 ", %.6f s: %s\n", sim->options.seed,
 	       (double)sim->clock.now_ns / 1e9, text);
-	exit(0);
+	sim_leave(0);
 }
 
 /* ---- the loop ---- */

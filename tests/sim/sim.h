@@ -564,6 +564,9 @@ void sim_conform_append(struct sim *sim, uint32_t node, const struct hs_block *b
 void sim_conform_final(struct sim *sim, uint32_t node, uint64_t height,
 		       const struct crypto_hash *id);
 
+/* Ends the process in the middle of a run, where what is allocated is in use and no leak. */
+_Noreturn void sim_leave(int code);
+
 /* sim.c */
 /* True if it has to go on after healing: it is not broken, nor frail, nor Byzantine. */
 bool sim_is_sound(const struct sim *sim, const struct sim_node *node);
@@ -590,6 +593,7 @@ struct sim_heal {
 	uint64_t wait_ns;   /* ...to the moment a quorum was ready; at most fresh_ns */
 	uint64_t timer_ns;  /* the longest view timer of a healthy replica at healing */
 	uint64_t base_ns;   /* the longest base time-out of one, before back-off */
+	uint64_t slow_ns;   /* to the first fresh commit, if beyond its bound */
 	uint32_t broken;
 };
 

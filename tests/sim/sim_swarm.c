@@ -297,16 +297,15 @@ static void draw_link(const struct sim *sim, struct prng *prng, struct sim_link 
 	const struct sim_knobs *knobs = &sim->knobs;
 	uint64_t far = between(prng, 1, 8);
 
-	*link = (struct sim_link){
-		.delay_min_ns = knobs->delay_min_ns,
-		.delay_mean_ns = knobs->delay_mean_ns,
-		.loss_ppm = vary(prng, knobs->loss_ppm),
-		.duplicate_ppm = vary(prng, knobs->duplicate_ppm),
-		.late_ppm = vary(prng, knobs->late_ppm),
-		.corrupt_ppm = vary(prng, knobs->corrupt_ppm),
-		.truncate_ppm = vary(prng, knobs->truncate_ppm),
-		.has_hole = prng_chance(prng, 250000) && knobs->hole_bytes > 0,
-	};
+	/* One after the other: the order of initialisers is the compiler's. */
+	*link = (struct sim_link){ .delay_min_ns = knobs->delay_min_ns,
+				   .delay_mean_ns = knobs->delay_mean_ns };
+	link->loss_ppm = vary(prng, knobs->loss_ppm);
+	link->duplicate_ppm = vary(prng, knobs->duplicate_ppm);
+	link->late_ppm = vary(prng, knobs->late_ppm);
+	link->corrupt_ppm = vary(prng, knobs->corrupt_ppm);
+	link->truncate_ppm = vary(prng, knobs->truncate_ppm);
+	link->has_hole = prng_chance(prng, 250000) && knobs->hole_bytes > 0;
 	if (sim_has(sim, SIM_FAULT_UNEQUAL)) {
 		link->delay_min_ns = knobs->delay_min_ns * far / 2;
 		link->delay_mean_ns = knobs->delay_mean_ns * between(prng, 1, 4) / 2;
