@@ -258,20 +258,6 @@ run_mutants() {
 	run_command "mutants/twelve-of-$turn" 2400 tools/mutants --rotate 12 --of "$turn"
 }
 
-# The same seeds under another compiler, another optimisation and sanitizers.
-run_hashes() {
-	local first=$((RANDOM << 16 | RANDOM)) build
-	for build in gcc clang-asan; do
-		timeout 1200 "build/$build/tests/sim/quorate-sim" --hashes "$first" 30 \
-			>"$logs/hashes-$build.log" 2>&1 9>&- &
-	done
-	wait
-	[ "$(wc -l <"$logs/hashes-gcc.log")" -eq 30 ] ||
-		echo "a seed failed" >>"$logs/hashes-gcc.log"
-	run_command "two-builds/hashes-from-$first" 10 \
-		diff "$logs/hashes-gcc.log" "$logs/hashes-clang-asan.log"
-}
-
 finish() {
 	trap - EXIT
 	python3 tools/test_results.py report "$results" ${json:+"$json"}
@@ -305,7 +291,6 @@ if $is_list; then
 	}
 	meson test -C build/gcc --list 2>/dev/null | grep ' / ' | sed 's,^quorate:,,'
 	printf 'mutants / %s\n' fit canary twelve-of-a-turn
-	echo 'two-builds / hashes-from-a-seed'
 	integration_scripts | sed 's,^tests/\(.*\)\.sh$,\1,; s,/, / ,'
 	exit 0
 fi
@@ -326,6 +311,5 @@ if wants_meson && [ "${suites[*]-}" != house ]; then
 	if build clang-asan clang "${options[@]}"; then
 		# The house checks look at the sources; once is enough.
 		run_meson clang-asan --no-suite house --timeout-multiplier 4
-		[ ! -x build/gcc/tests/sim/quorate-sim ] || ! wants sim || run_hashes
 	fi
 fi
