@@ -34,7 +34,7 @@ enum {
 	STATES_MAX = 1024,
 	ROUNDS_MAX = 6, /* times a state may come back */
 	FROZEN_MAX = 3, /* samples in a row without any change */
-	SLOW_MAX = 8,   /* times the bound of healing */
+	SLOW_MAX = 32,  /* times the bound of healing */
 };
 
 static const uint64_t CYCLE_SAMPLE_NS = 10 * UNITS_NS_PER_MS;
