@@ -1,13 +1,17 @@
+#define _GNU_SOURCE
 #include "ctl/ctl_status.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 
 enum {
 	CTL_STATUS_WORDS = sizeof(struct ctl_status) / 8,
-	CTL_STATUS_TRIES_MAX = 1000,
+	CTL_STATUS_SPINS_MAX = 1000,
+	CTL_STATUS_TRIES_MAX = CTL_STATUS_SPINS_MAX + 200,
+	CTL_STATUS_PAUSE_NS = 1000000,
 };
 
 void ctl_status_publish(struct ctl_status_slot *slot, const struct ctl_status *status)
@@ -49,11 +53,16 @@ static int ctl_status_try(const struct ctl_status_slot *slot, struct ctl_status 
 
 int ctl_status_read(const struct ctl_status_slot *slot, struct ctl_status *ret_status)
 {
+	const struct timespec pause = { .tv_nsec = CTL_STATUS_PAUSE_NS };
 	struct ctl_status copy;
 	int result = ERR_BUSY;
 
-	for (int i = 0; i < CTL_STATUS_TRIES_MAX && result == ERR_BUSY; i++)
+	for (int i = 0; i < CTL_STATUS_TRIES_MAX && result == ERR_BUSY; i++) {
+		/* The writer lost its core in the middle: spinning on would keep it from it. */
+		if (i >= CTL_STATUS_SPINS_MAX)
+			nanosleep(&pause, NULL);
 		result = ctl_status_try(slot, &copy);
+	}
 	if (result == 0)
 		*ret_status = copy;
 	return result;

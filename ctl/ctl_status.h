@@ -88,7 +88,8 @@ void ctl_status_publish(struct ctl_status_slot *slot, const struct ctl_status *s
 
 /*
  * Copies the last published status. Returns 0; ERR_NOT_FOUND if there is none yet; ERR_BUSY if no
- * consistent copy was had in a bounded number of tries (the writer died in the middle of one).
+ * consistent copy was had in a bounded number of tries, the last 200 of them a millisecond apart
+ * (the writer died in the middle of one, or got no processor for so long).
  */
 int ctl_status_read(const struct ctl_status_slot *slot, struct ctl_status *ret_status);
 

@@ -45,6 +45,30 @@ static void a_writer_that_died_in_the_middle_is_reported(void)
 	UNIT_EQUAL(copy.view, 99);
 }
 
+static void *finish_writing_late(void *unused)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	nanosleep(&pause, NULL);
+	__atomic_add_fetch(&slot.sequence, 1, __ATOMIC_RELEASE);
+	return unused;
+}
+
+static void a_writer_without_a_core_is_waited_for(void)
+{
+	static struct ctl_status copy;
+	pthread_t writer;
+
+	memset(&slot, 0, sizeof(slot));
+	status.view = 12;
+	ctl_status_publish(&slot, &status);
+	slot.sequence++;
+	UNIT_REQUIRE(pthread_create(&writer, NULL, finish_writing_late, NULL) == 0);
+	UNIT_EQUAL(ctl_status_read(&slot, &copy), 0);
+	UNIT_EQUAL(copy.view, 12);
+	pthread_join(writer, NULL);
+}
+
 /* Publishes statuses of which every 8-byte word holds the same number. */
 static void *publish_for_ever(void *unused)
 {
@@ -94,4 +118,5 @@ static void a_copy_never_mixes_two_publications(void)
 UNIT_SUITE("ctl_status", UNIT_TEST(nothing_is_read_before_the_first_publication),
 	   UNIT_TEST(what_was_published_is_read_whole),
 	   UNIT_TEST(a_writer_that_died_in_the_middle_is_reported),
+	   UNIT_TEST(a_writer_without_a_core_is_waited_for),
 	   UNIT_TEST(a_copy_never_mixes_two_publications))
