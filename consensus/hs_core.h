@@ -69,8 +69,12 @@ struct hs_start {
 	bool entry_tc_is_valid;        /* same, for record->entry_tc */
 	const struct hs_block *blocks; /* durable uncommitted blocks, parents first; may be empty */
 	uint32_t block_count;
-	const struct hs_block
-		*committed; /* the committed block named by the record; NULL at genesis */
+	/*
+	 * The newest committed block whose ancestors are all here, and above which `blocks` follow;
+	 * NULL: none, the genesis stand-in. It may lie below the one the record names: what is
+	 * between is committed again, and the record keeps its height until that is passed.
+	 */
+	const struct hs_block *committed;
 };
 
 enum hs_input_kind {

@@ -165,7 +165,6 @@ void hs_on_commits_checked(struct hs_core *core, uint64_t view, const struct cry
 static void hs_commit_path(struct hs_core *core, uint32_t index, enum hs_commit_rule rule)
 {
 	struct hs_finality *finality = &core->finality;
-	struct hs_record *record = &core->safety.record;
 	uint32_t path[HS_BLOCKS_MAX];
 	uint32_t count = hs_chain_path(&core->chain, index, path);
 
@@ -180,8 +179,7 @@ static void hs_commit_path(struct hs_core *core, uint32_t index, enum hs_commit_
 	}
 	hs_chain_commit(&core->chain, index);
 	hs_pacemaker_on_commit(&core->pacemaker);
-	record->committed_height = hs_root(core)->height;
-	record->committed_id = hs_root(core)->id;
+	hs_safety_committed(&core->safety, hs_root(core)->height, &hs_root(core)->id);
 	finality->is_tip_proven = rule != HS_COMMIT_C1;
 	finality->is_tip_checked = false;
 	finality->tip_since_ns = core->now_ns;

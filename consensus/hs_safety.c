@@ -16,6 +16,14 @@ uint64_t hs_safety_change(struct hs_safety *safety)
 	return ++safety->generation;
 }
 
+void hs_safety_committed(struct hs_safety *safety, uint64_t height, const struct crypto_hash *id)
+{
+	if (height < safety->record.committed_height)
+		return;
+	safety->record.committed_height = height;
+	safety->record.committed_id = *id;
+}
+
 void hs_safety_tidy(struct hs_safety *safety)
 {
 	struct hs_record *record = &safety->record;

@@ -51,6 +51,9 @@ void hs_safety_init(struct hs_safety *safety);
 /* The record changed: returns the generation that what is said about it must wait for. */
 uint64_t hs_safety_change(struct hs_safety *safety);
 
+/* The record names the highest committed block; after a restart the core may be below it. */
+void hs_safety_committed(struct hs_safety *safety, uint64_t height, const struct crypto_hash *id);
+
 /* Drops from the record what no restart can need any more, so that it stays small. */
 void hs_safety_tidy(struct hs_safety *safety);
 

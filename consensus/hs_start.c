@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/err.h"
 #include "base/units.h"
 #include "consensus/hs_copy.h"
 #include "consensus/hs_state.h"
@@ -86,13 +85,10 @@ static void hs_load_block(struct hs_core *core, const struct hs_block *block)
 		core->chain.node[index].is_durable = true;
 }
 
-int hs_on_start(struct hs_core *core, const struct hs_start *start)
+void hs_on_start(struct hs_core *core, const struct hs_start *start)
 {
-	struct hs_record *record = &core->safety.record;
 	bool is_foreign = start->record && start->record->epoch != core->config.epoch;
 
-	if (start->record && start->record->committed_height > 0 && !start->committed)
-		return ERR_CONFIG;
 	core->is_started = true;
 	if (start->committed)
 		hs_copy_block(&core->scratch_block, start->committed);
@@ -100,8 +96,7 @@ int hs_on_start(struct hs_core *core, const struct hs_start *start)
 		hs_make_genesis(&core->config, &core->scratch_block);
 	hs_chain_init(&core->chain, &core->scratch_block);
 	hs_load_record(core, start);
-	record->committed_height = hs_root(core)->height;
-	record->committed_id = hs_root(core)->id;
+	hs_safety_committed(&core->safety, hs_root(core)->height, &hs_root(core)->id);
 	core->finality.is_tip_proven = hs_root(core)->height == 0;
 	core->finality.tip_since_ns = core->now_ns;
 	core->restart.is_loading = true;
@@ -114,7 +109,6 @@ int hs_on_start(struct hs_core *core, const struct hs_start *start)
 	core->restart.over_ns = units_add(core->now_ns, 2 * core->config.delta_ns);
 	if (core->config.replica_count > 1)
 		hs_emit(core, HS_EFFECT_WANT_CERTIFICATES)->to = HS_REPLICA_ALL;
-	return 0;
 }
 
 void hs_on_certificate_answer(struct hs_core *core, uint32_t author)

@@ -223,7 +223,7 @@ void hs_fetch_advance(struct hs_core *core);
 uint64_t hs_fetch_deadline_ns(const struct hs_core *core);
 
 /* hs_start.c: rule R. */
-int hs_on_start(struct hs_core *core, const struct hs_start *start);
+void hs_on_start(struct hs_core *core, const struct hs_start *start);
 void hs_on_certificate_answer(struct hs_core *core, uint32_t author);
 void hs_restart_advance(struct hs_core *core);
 

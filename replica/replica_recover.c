@@ -339,28 +339,27 @@ static bool recover_requeue(struct replica *replica, struct hs_block *block)
 	return true;
 }
 
-static void recover_committed(struct replica *replica)
+static void recover_find_root(struct replica *replica)
 {
 	struct replica_recover *recover = &replica->recover;
-	struct hs_record *record = &recover->record;
+	const struct hs_record *record = &recover->record;
 	struct hs_block *block = NULL;
 	uint64_t position;
 
-	recover->has_committed = false;
+	recover->has_root = false;
 	if (recover->has_record && record->committed_height > replica->delivery.height)
 		block = recover_find(replica, &record->committed_id, &position);
 	if (!block || !recover_requeue(replica, block))
 		block = recover_find(replica, &replica->delivery.id, &position);
-	if (replica->delivery.height + replica->delivery.count == 0) {
-		record->committed_height = 0;
-		record->committed_id = replica->config.consensus.genesis_id;
+	recover->root_height = 0;
+	recover->root_id = replica->config.consensus.genesis_id;
+	if (replica->delivery.height + replica->delivery.count == 0)
 		return;
-	}
 	ensure(block);
-	hs_copy_block(&recover->committed, block);
-	recover->has_committed = true;
-	record->committed_height = block->header.height;
-	record->committed_id = block->id;
+	hs_copy_block(&recover->root, block);
+	recover->has_root = true;
+	recover->root_height = block->header.height;
+	recover->root_id = block->id;
 }
 
 static bool recover_is_wanted(const struct replica *replica, const struct hs_block *block,
@@ -373,7 +372,7 @@ static bool recover_is_wanted(const struct replica *replica, const struct hs_blo
 	for (uint32_t i = 0; i < recover->start_count; i++)
 		if (crypto_hash_equal(&recover->start_block[i].id, &block->id))
 			return false;
-	if (crypto_hash_equal(&block->header.parent_id, &recover->record.committed_id))
+	if (crypto_hash_equal(&block->header.parent_id, &recover->root_id))
 		return true;
 	for (uint32_t i = 0; i < recover->start_count; i++)
 		if (crypto_hash_equal(&recover->start_block[i].id, &block->header.parent_id))
@@ -388,7 +387,7 @@ static void recover_uncommitted(struct replica *replica)
 	uint64_t kept = recover->block_count < REPLICA_RECOVER_BLOCKS_MAX ?
 				recover->block_count :
 				REPLICA_RECOVER_BLOCKS_MAX;
-	uint64_t base = recover->record.committed_height;
+	uint64_t base = recover->root_height;
 
 	recover->start_count = 0;
 	for (uint64_t height = base + 1; height <= base + HS_BLOCKS_MAX; height++)
@@ -405,14 +404,14 @@ void replica_recover_start(struct replica *replica)
 	struct hs_start start = { 0 };
 
 	recover_start_lanes(replica);
-	recover_committed(replica);
+	recover_find_root(replica);
 	recover_uncommitted(replica);
 	start.record = recover->has_record ? &recover->record : NULL;
 	start.intent_justify_is_valid = recover->is_intent_valid;
 	start.entry_tc_is_valid = recover->is_entry_valid;
 	start.blocks = recover->start_block;
 	start.block_count = recover->start_count;
-	start.committed = recover->has_committed ? &recover->committed : NULL;
+	start.committed = recover->has_root ? &recover->root : NULL;
 	replica->show.has_record = recover->has_record;
 	if (recover->has_record)
 		hs_copy_record(&replica->show.record, &recover->record);

@@ -250,8 +250,10 @@ struct replica_recover {
 	bool has_record;
 	bool is_intent_valid;
 	bool is_entry_valid;
-	struct hs_block committed;
-	bool has_committed;
+	struct hs_block root; /* where the core starts: as far as committed blocks are here */
+	bool has_root;        /* else the root is the genesis stand-in */
+	uint64_t root_height;
+	struct crypto_hash root_id;
 	struct hs_block *start_block; /* HS_BLOCKS_MAX, parents first */
 	uint32_t start_count;
 };

@@ -10,7 +10,7 @@ count=$3
 first=${4:-$((RANDOM * 32768 + RANDOM))}
 strategies=(twin equivocate withhold stale slow split sleep delay mutate flood fork
 	false-verify lie slander)
-saved=(537212096 331838965 397217275)
+saved=("537212096" "331838965" "397217275" "989992937 --adversary slander")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
@@ -31,7 +31,8 @@ judge() {
 
 echo "seeds from $first"
 for seed in "${saved[@]}"; do
-	judge "$seed"
+	# shellcheck disable=SC2086
+	judge $seed
 done
 for ((i = 0; i < count; i++)); do
 	if ((i % 2 == 0)); then

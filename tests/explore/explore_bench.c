@@ -408,7 +408,7 @@ static void persist_blocks(struct bench *bench)
 	}
 }
 
-/* As the store would have it: a committed block that is not durable is not committed. */
+/* As the store would have it: the core starts at a block that is durable. */
 static void start_of_disk(const struct bench *bench, struct hs_record *record,
 			  struct hs_block *blocks, struct hs_start *ret_start)
 {
@@ -420,11 +420,8 @@ static void start_of_disk(const struct bench *bench, struct hs_record *record,
 					.blocks = blocks };
 	if (record->committed_height > 0)
 		ret_start->committed = durable_block(bench, &record->committed_id);
-	if (!ret_start->committed) {
-		record->committed_height = 0;
-		record->committed_id = bench->words->config.genesis_id;
-	}
-	for (uint64_t height = record->committed_height + 1; height < ROUNDS; height++)
+	for (uint64_t height = ret_start->committed ? record->committed_height + 1 : 1;
+	     height < ROUNDS; height++)
 		for (uint32_t i = 0; i < notes->durable_count; i++) {
 			const struct hs_block *block =
 				&bench->words->word[notes->durable[i]].message.u.propose;

@@ -322,7 +322,7 @@ static void lose_marks(uint32_t count, struct lost_marks *ret_lost)
 
 static uint64_t committed_at_start(void)
 {
-	return bench->replica->recover.record.committed_height;
+	return bench->replica->recover.root_height;
 }
 
 static void blocks_committed_and_not_marked_are_delivered_again(void)
