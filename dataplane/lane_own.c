@@ -146,6 +146,25 @@ static bool lane_own_is_taken(struct lane_set *set)
 	return true;
 }
 
+/* A proposal may have named the very batch: a twin or a former life made it of the same frames. */
+static void lane_own_add(struct lane_set *set, const struct lane_header *header, uint32_t buffer)
+{
+	struct lane_slot *slot = lane_slot_open(set, lane_own_lane(set), header->seq);
+	struct lane_branch *branch = lane_slot_branch(slot, &header->digest);
+
+	if (!branch)
+		branch = lane_slot_add_owner(set, slot, &header->digest);
+	ensure(branch);
+	lane_pool_give_back(set, branch->buffer);
+	branch->buffer = buffer;
+	branch->header = *header;
+	branch->has_header = true;
+	branch->is_from_owner = true;
+	branch->is_bound = true;
+	branch->is_verified = true;
+	slot->progress_ns = set->now_ns;
+}
+
 static void lane_own_close(struct lane_set *set)
 {
 	if (lane_own_is_taken(set))
@@ -154,18 +173,9 @@ static void lane_own_close(struct lane_set *set)
 	uint32_t buffer = set->own.open;
 	struct lane_batch *batch = &set->buffers[buffer].batch;
 	struct lane_header header = lane_own_header(set, batch);
-	struct lane *lane = lane_own_lane(set);
-	struct lane_slot *slot = lane_slot_open(set, lane, header.seq);
-	struct lane_branch *branch = lane_slot_add_owner(set, slot, &header.digest);
 
-	ensure(branch);
 	lane_batch_seal(batch, &header);
-	branch->header = header;
-	branch->has_header = true;
-	branch->is_bound = true;
-	branch->is_verified = true;
-	branch->buffer = buffer;
-	slot->progress_ns = set->now_ns;
+	lane_own_add(set, &header, buffer);
 	set->own.seq = header.seq;
 	set->own.open = LANE_NONE;
 	lane_own_sign(set, header.seq, &header.digest);

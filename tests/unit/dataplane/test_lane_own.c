@@ -278,6 +278,33 @@ static void a_seq_that_peers_know_is_never_signed_twice(void)
 	fixture_close(&fixture);
 }
 
+/* It was made before with the same frames: by a twin, or by this node before its disk went back. */
+static void a_batch_that_a_proposal_named_before_it_was_closed_is_one_batch(void)
+{
+	struct lane_input input = { .kind = LANE_INPUT_NAMED };
+	struct hs_cut cut = { .lane_count = 4 };
+	struct lane_status status;
+	struct lane_header first;
+	struct lane_header again;
+
+	fixture_open(&fixture, 0, 4);
+	first = own_batch(1);
+	fixture_close(&fixture);
+	fixture_open(&fixture, 0, 4);
+	fixture_client(&fixture, 1);
+	cut.lane[0] = (struct hs_cut_entry){ .seq = 1, .digest = first.digest };
+	input.u.cut = &cut;
+	fixture_step(&fixture, input);
+	UNIT_REQUIRE(fixture_tick(&fixture, fixture.now_ns + UNITS_NS_PER_S));
+	fixture_persisted(&fixture);
+	fixture_signed(&fixture, 1);
+	again = own_announced();
+	UNIT_CHECK(crypto_hash_equal(&again.digest, &first.digest));
+	lane_set_status(fixture.set, &status);
+	UNIT_EQUAL(status.stored_seq[0], 1);
+	fixture_close(&fixture);
+}
+
 /* A disk that lost everything: the first commits it hears of name batches of its own lane. */
 static void a_seq_below_a_commit_is_never_signed_again(void)
 {
@@ -321,4 +348,5 @@ UNIT_SUITE("lane_own", UNIT_TEST(a_frame_leaves_at_once_with_its_place_in_the_la
 	   UNIT_TEST(after_a_restart_an_uncommitted_batch_is_signed_and_announced_again),
 	   UNIT_TEST(a_lane_that_lost_its_batches_waits_until_peers_gave_them_back),
 	   UNIT_TEST(a_seq_that_peers_know_is_never_signed_twice),
+	   UNIT_TEST(a_batch_that_a_proposal_named_before_it_was_closed_is_one_batch),
 	   UNIT_TEST(a_seq_below_a_commit_is_never_signed_again))
