@@ -37,10 +37,14 @@ static void hs_send_commit(struct hs_core *core)
 	};
 }
 
-/* A VOTE or COMMIT that a slow disk held back does not follow the TIMEOUT of its view out. */
-static bool hs_is_too_late(const struct hs_core *core, const struct hs_pending *said)
+/*
+ * A VOTE or COMMIT that a slow disk held back follows neither the TIMEOUT of its view out nor a
+ * newer one of its kind: nobody needs it any more, and the newer one is what is repeated.
+ */
+static bool hs_is_too_late(const struct hs_core *core, const struct hs_repeat *newest,
+			   const struct hs_pending *said)
 {
-	return said->view <= core->timeout_sent_view;
+	return said->view <= core->timeout_sent_view || said->view < newest->view;
 }
 
 static void hs_utter_vote(struct hs_core *core, const struct hs_pending *said)
@@ -53,7 +57,7 @@ static void hs_utter_vote(struct hs_core *core, const struct hs_pending *said)
 		.signature = said->signature,
 	};
 
-	if (hs_is_too_late(core, said))
+	if (hs_is_too_late(core, &core->vote, said))
 		return;
 	hs_arm(core, &core->vote, said);
 	hs_send_vote(core);
@@ -71,7 +75,7 @@ static void hs_utter_commit(struct hs_core *core, const struct hs_pending *said)
 		.signature = said->signature,
 	};
 
-	if (hs_is_too_late(core, said))
+	if (hs_is_too_late(core, &core->commit, said))
 		return;
 	hs_arm(core, &core->commit, said);
 	hs_send_commit(core);

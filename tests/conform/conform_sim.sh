@@ -10,7 +10,7 @@ count=$3
 first=${4:-$((RANDOM * 32768 + RANDOM))}
 strategies=(twin equivocate withhold stale slow split sleep delay mutate flood fork
 	false-verify lie slander)
-saved=("537212096" "331838965" "397217275" "989992937 --adversary slander")
+saved=("537212096" "331838965" "397217275" "989992937 --adversary slander" "253114855")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 

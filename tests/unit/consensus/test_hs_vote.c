@@ -454,6 +454,37 @@ static void an_own_vote_whose_round_is_gone_is_not_counted_in_another(void)
 	hs_bench_stop(bench);
 }
 
+static uint64_t vote_all_but_the_block(const struct hs_block *block)
+{
+	uint64_t ticket;
+
+	hs_bench_propose(bench, block);
+	UNIT_REQUIRE(hs_bench_find(bench, HS_EFFECT_PERSIST_BLOCK));
+	ticket = hs_bench_find(bench, HS_EFFECT_PERSIST_BLOCK)->ticket;
+	hs_bench_answer(bench, HS_EFFECT_WANT_PAYLOAD);
+	hs_bench_answer(bench, HS_EFFECT_SIGN);
+	hs_bench_answer(bench, HS_EFFECT_PERSIST_RECORD);
+	return ticket;
+}
+
+static void a_vote_that_the_disk_held_back_does_not_follow_a_newer_one_out(void)
+{
+	uint64_t ticket[2];
+
+	set_up();
+	ticket[0] = vote_all_but_the_block(&one);
+	ticket[1] = vote_all_but_the_block(&two);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote"), 0);
+	for (uint32_t i = 2; i > 0; i--)
+		hs_bench_step(bench, &(struct hs_input){ .kind = HS_INPUT_PERSISTED,
+							 .from = HS_REPLICA_NONE,
+							 .u.ticket = ticket[i - 1] });
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=2 "), 1);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all vote view=1 "), 0);
+	UNIT_EQUAL(bench->core->vote.view, 2);
+	hs_bench_stop(bench);
+}
+
 static void only_a_block_that_may_be_voted_for_is_held_for_its_time(void)
 {
 	for (uint32_t is_invalid = 0; is_invalid < 2; is_invalid++) {
@@ -503,4 +534,5 @@ UNIT_SUITE("hs_vote", UNIT_TEST(a_vote_leaves_only_when_record_block_and_signatu
 	   UNIT_TEST(nothing_is_repeated_once_a_certificate_came),
 	   UNIT_TEST(one_record_covers_all_changes_while_a_write_is_outstanding),
 	   UNIT_TEST(an_own_vote_whose_round_is_gone_is_not_counted_in_another),
+	   UNIT_TEST(a_vote_that_the_disk_held_back_does_not_follow_a_newer_one_out),
 	   UNIT_TEST(only_a_block_that_may_be_voted_for_is_held_for_its_time))
