@@ -39,17 +39,20 @@ static void lane_index_put(const struct lane_set *set, struct lane *lane,
 
 /*
  * Follows the committed chain down through what is stored; true if nothing of the lane lies below a
- * gap.
+ * gap. Of a long lane START brings the newest records only, and records lie in the order of the
+ * disk: then something always lies below a gap, and it says nothing.
  */
 static bool lane_start_from_committed(const struct lane_set *set, struct lane *lane,
 				      const struct lane_stored *stored, uint32_t count)
 {
 	struct hs_cut_entry at = lane->committed;
 	bool has_more = false;
+	uint32_t own = 0;
 
 	for (uint32_t i = count; i > 0; i--) {
 		const struct lane_stored *one = &stored[i - 1];
 
+		own += one->header.lane == lane->id ? 1 : 0;
 		if (one->header.lane != lane->id || one->header.seq > at.seq)
 			continue;
 		if (lane_stored_is(one, lane, &at)) {
@@ -60,7 +63,8 @@ static bool lane_start_from_committed(const struct lane_set *set, struct lane *l
 			has_more = true;
 		}
 	}
-	return at.seq < lane->committed.seq && (at.seq == 0 || !has_more);
+	return at.seq < lane->committed.seq &&
+	       (at.seq == 0 || !has_more || own == set->config.index_batches);
 }
 
 /* Is there another digest at this seq? Then the chain is not settled here. */

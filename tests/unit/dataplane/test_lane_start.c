@@ -4,7 +4,7 @@
 
 static struct lane_fixture fixture;
 static struct fixture_batch chain[8];
-static struct lane_stored stored[16];
+static struct lane_stored stored[64];
 static uint32_t stored_count;
 static struct hs_cut committed;
 
@@ -147,6 +147,27 @@ static void a_log_whose_beginning_was_discarded_is_whole_from_there(void)
 	fixture_close(&fixture);
 }
 
+/* Records lie in the order they were written: an old one may be kept where a newer one is not. */
+static void of_a_long_lane_a_gap_far_below_the_committed_cut_is_none(void)
+{
+	static struct fixture_batch batch[65];
+	const struct lane *lane;
+
+	prepare();
+	for (uint32_t i = 0; i < UNITS_COUNT(batch); i++) {
+		fixture_batch_make(&fixture, 1, 2, 3, i > 0 ? &batch[i - 1].header : NULL,
+				   &batch[i]);
+		if (i != 1)
+			on_disk(&batch[i]);
+	}
+	UNIT_REQUIRE(stored_count == fixture.set->config.index_batches);
+	committed.lane[1] = fixture_entry(&batch[64].header);
+	lane = start();
+	UNIT_EQUAL(lane->base.seq, 65);
+	UNIT_EQUAL(lane->tip.seq, 65);
+	fixture_close(&fixture);
+}
+
 static void of_two_stored_forks_the_committed_one_is_claimed(void)
 {
 	struct fixture_batch fork;
@@ -209,6 +230,7 @@ UNIT_SUITE("lane_start", UNIT_TEST(nothing_but_start_comes_first_and_only_once),
 	   UNIT_TEST(a_gap_below_the_committed_cut_is_fetched),
 	   UNIT_TEST(a_lane_of_which_nothing_is_stored_starts_from_the_committed_digest),
 	   UNIT_TEST(a_log_whose_beginning_was_discarded_is_whole_from_there),
+	   UNIT_TEST(of_a_long_lane_a_gap_far_below_the_committed_cut_is_none),
 	   UNIT_TEST(of_two_stored_forks_the_committed_one_is_claimed),
 	   UNIT_TEST(own_batches_above_a_gap_were_never_announced_and_are_forgotten),
 	   UNIT_TEST(a_configuration_out_of_bounds_has_no_footprint))
