@@ -6,34 +6,72 @@
 #include "base/ensure.h"
 #include "replica/replica_state.h"
 
+enum { BLOCKS_UNDER_WAY_MAX = REPLICA_PERSISTED_MIN };
+
+static uint32_t *blocks_bucket(const struct replica_blocks *blocks, const struct crypto_hash *id)
+{
+	uint64_t key;
+
+	memcpy(&key, id->b, sizeof(key));
+	return &blocks->bucket[key & (blocks->persisted_max - 1)];
+}
+
+/* Takes the oldest entry out of its bucket. */
+static void blocks_forget(struct replica_blocks *blocks, uint32_t index)
+{
+	const struct replica_persisted *entry = &blocks->persisted[index];
+	uint32_t *link = blocks_bucket(blocks, &entry->id);
+
+	while (*link != index + 1) {
+		ensure(*link != 0);
+		link = &blocks->persisted[*link - 1].older;
+	}
+	*link = entry->older;
+}
+
 void replica_blocks_asked(struct replica *replica, const struct crypto_hash *id, uint64_t ticket)
 {
 	struct replica_blocks *blocks = &replica->blocks;
+	uint32_t index = blocks->persisted_next;
+	uint32_t *bucket = blocks_bucket(blocks, id);
 
-	blocks->persisted[blocks->persisted_next] = (struct replica_persisted){
+	if (blocks->persisted[index].is_used)
+		blocks_forget(blocks, index);
+	blocks->persisted[index] = (struct replica_persisted){
 		.id = *id,
 		.ticket = ticket,
 		.is_used = true,
+		.older = *bucket,
 	};
-	blocks->persisted_next = (blocks->persisted_next + 1) % REPLICA_PERSISTED_MAX;
+	*bucket = index + 1;
+	blocks->persisted_next = (index + 1) & (blocks->persisted_max - 1);
 }
 
 const struct replica_persisted *replica_blocks_find(const struct replica *replica,
 						    const struct crypto_hash *id)
 {
-	for (uint32_t i = 0; i < REPLICA_PERSISTED_MAX; i++) {
-		const struct replica_persisted *entry = &replica->blocks.persisted[i];
+	const struct replica_blocks *blocks = &replica->blocks;
+	const struct replica_persisted *found = NULL;
 
-		if (entry->is_used && crypto_hash_equal(&entry->id, id))
-			return entry;
+	for (uint32_t at = *blocks_bucket(blocks, id); at != 0;) {
+		const struct replica_persisted *entry = &blocks->persisted[at - 1];
+
+		if (crypto_hash_equal(&entry->id, id) && (!found || entry->is_durable))
+			found = entry;
+		if (found && found->is_durable)
+			break;
+		at = entry->older;
 	}
-	return NULL;
+	return found;
 }
 
 void replica_blocks_durable(struct replica *replica, uint64_t ticket, uint64_t position)
 {
-	for (uint32_t i = 0; i < REPLICA_PERSISTED_MAX; i++) {
-		struct replica_persisted *entry = &replica->blocks.persisted[i];
+	struct replica_blocks *blocks = &replica->blocks;
+
+	for (uint32_t i = 1; i <= BLOCKS_UNDER_WAY_MAX; i++) {
+		struct replica_persisted *entry = &blocks->persisted[(blocks->persisted_next - i) &
+								     (blocks->persisted_max - 1)];
 
 		if (!entry->is_used || entry->is_durable || entry->ticket != ticket)
 			continue;
@@ -86,7 +124,7 @@ const struct replica_block_entry *replica_blocks_by_id(const struct replica *rep
 {
 	uint64_t height = replica->delivery.height;
 
-	for (uint32_t i = 0; i < REPLICA_PERSISTED_MAX && i < height; i++) {
+	for (uint32_t i = 0; i < REPLICA_PERSISTED_MIN && i < height; i++) {
 		const struct replica_block_entry *entry = replica_blocks_at(replica, height - i);
 
 		if (entry && crypto_hash_equal(&entry->id, id))

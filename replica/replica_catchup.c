@@ -100,8 +100,8 @@ static void catchup_ask(struct replica *replica)
 	replica_send(replica, peer, REPLICA_SEND_REPAIR);
 }
 
-static bool catchup_feed(struct replica *replica, uint32_t from, const uint8_t *bytes,
-			 uint32_t byte_count)
+bool replica_catchup_feed(struct replica *replica, uint32_t from, const uint8_t *bytes,
+			  uint32_t byte_count)
 {
 	const struct hs_config *config = &replica->config.consensus;
 	struct hs_block *block = &replica->block_in;
@@ -133,8 +133,8 @@ void replica_catchup_blocks(struct replica *replica, uint32_t from,
 	if (catchup->asked_peer == from)
 		catchup->asked_peer = HS_REPLICA_NONE;
 	for (uint32_t i = 0; i < blocks->count; i++)
-		if (!catchup_feed(replica, from, blocks->block_bytes[i],
-				  blocks->block_byte_count[i]))
+		if (!replica_catchup_feed(replica, from, blocks->block_bytes[i],
+					  blocks->block_byte_count[i]))
 			return;
 	if (blocks->has_fc && !replica_delivery_is_full(replica))
 		replica_core_fc(replica, from, &blocks->fc);
@@ -144,6 +144,7 @@ void replica_catchup_blocks(struct replica *replica, uint32_t from,
 
 void replica_catchup_want(struct replica *replica, uint32_t to, const struct crypto_hash *id)
 {
+	replica_serve_stored(replica, replica->config.consensus.replica_id, id);
 	if (to != HS_REPLICA_ALL && !bitset_has(&replica->peers, to)) {
 		to = replica->catchup.next_peer++ % replica->config.consensus.replica_count;
 		replica->catchup.next_peer %= replica->config.consensus.replica_count;

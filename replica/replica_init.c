@@ -73,36 +73,60 @@ static uint32_t recent_max(const struct replica_config *config)
 	return count;
 }
 
-static void carve_tables(struct replica *replica, struct carver *carver,
+/* Views may fail for hours before one of their blocks is asked for. */
+static uint32_t persisted_max(const struct replica_config *config)
+{
+	uint64_t count = units_max(config->blocks_index_max / 4, REPLICA_PERSISTED_MIN);
+
+	return (uint32_t)units_min(count, REPLICA_PERSISTED_MAX);
+}
+
+static void carve_blocks(struct replica *replica, struct carver *carver,
 			 const struct replica_config *config)
 {
 	size_t entries = config->blocks_index_max * sizeof(struct replica_block_entry);
+	size_t persisted = persisted_max(config) * sizeof(struct replica_persisted);
+	size_t buckets = persisted_max(config) * sizeof(uint32_t);
+	void *at[3];
+
+	at[0] = carve(carver, entries);
+	at[1] = carve(carver, persisted);
+	at[2] = carve(carver, buckets);
+	if (!replica)
+		return;
+	replica->blocks.entry = memset(at[0], 0, entries);
+	replica->blocks.persisted = memset(at[1], 0, persisted);
+	replica->blocks.bucket = memset(at[2], 0, buckets);
+	replica->blocks.persisted_max = persisted_max(config);
+}
+
+static void carve_tables(struct replica *replica, struct carver *carver,
+			 const struct replica_config *config)
+{
 	size_t recent = recent_max(config) * sizeof(struct replica_recent);
 	size_t admitted = REPLICA_ADMITTED_MAX * sizeof(struct replica_admitted);
 	size_t outbox = replica_outbox_bytes_max(config->consensus.replica_count);
-	void *at[8];
+	void *at[7];
 
 	at[0] = carve(carver, REPLICA_EFFECTS_MAX * sizeof(struct replica_effect));
 	at[1] = carve(carver, outbox);
-	at[2] = carve(carver, entries);
-	at[3] = carve(carver, REPLICA_DELIVERY_MAX * sizeof(struct replica_pending));
-	at[4] = carve(carver, REPLICA_MARK_BATCHES_MAX * REPLICA_MARK_BATCH_BYTES);
-	at[5] = carve(carver, REPLICA_MARK_EXCEPTIONS_MAX * REPLICA_MARK_EXCEPTION_BYTES);
-	at[6] = carve(carver, recent);
-	at[7] = carve(carver, admitted);
+	at[2] = carve(carver, REPLICA_DELIVERY_MAX * sizeof(struct replica_pending));
+	at[3] = carve(carver, REPLICA_MARK_BATCHES_MAX * REPLICA_MARK_BATCH_BYTES);
+	at[4] = carve(carver, REPLICA_MARK_EXCEPTIONS_MAX * REPLICA_MARK_EXCEPTION_BYTES);
+	at[5] = carve(carver, recent);
+	at[6] = carve(carver, admitted);
 	if (!replica)
 		return;
 	replica->outbox.ring = at[0];
 	replica->outbox.bytes = at[1];
 	replica->outbox.bytes_max = outbox;
 	replica->outbox.peer_sends_max = config->sends_per_peer_max;
-	replica->blocks.entry = memset(at[2], 0, entries);
-	replica->delivery.queue = at[3];
-	replica->delivery.mark.batch_bytes = at[4];
-	replica->delivery.mark.exception_bytes = at[5];
-	replica->recent = memset(at[6], 0, recent);
+	replica->delivery.queue = at[2];
+	replica->delivery.mark.batch_bytes = at[3];
+	replica->delivery.mark.exception_bytes = at[4];
+	replica->recent = memset(at[5], 0, recent);
 	replica->recent_max = recent_max(config);
-	replica->admitted = memset(at[7], 0, admitted);
+	replica->admitted = memset(at[6], 0, admitted);
 }
 
 size_t replica_footprint(const struct replica_config *config)
@@ -116,6 +140,7 @@ size_t replica_footprint(const struct replica_config *config)
 	carve(&carver, lane_set_footprint(&config->lanes));
 	carve(&carver, replica_windows_footprint(config->clients_max));
 	carve(&carver, REPLICA_DELIVERY_MAX * sizeof(struct replica_final));
+	carve_blocks(NULL, &carver, config);
 	carve_tables(NULL, &carver, config);
 	carve_recover(NULL, &carver, config);
 	return carver.used;
@@ -165,6 +190,7 @@ int replica_init(void *memory, size_t memory_bytes, void *buffers, size_t buffer
 	if (code < 0)
 		return code;
 	replica->final = carve(&carver, REPLICA_DELIVERY_MAX * sizeof(struct replica_final));
+	carve_blocks(replica, &carver, config);
 	carve_tables(replica, &carver, config);
 	carve_recover(replica, &carver, config);
 	replica->delivery.id = config->consensus.genesis_id;

@@ -9,6 +9,8 @@
 #include "dataplane/lane_batch.h"
 #include "replica/replica_state.h"
 
+enum { RECOVER_CERTIFIED_MAX = HS_BLOCKS_MAX - 8 };
+
 static int recover_stored(struct replica *replica, uint64_t position, const void *bytes,
 			  size_t count)
 {
@@ -48,6 +50,13 @@ static struct hs_block *recover_find(struct replica *replica, const struct crypt
 	return NULL;
 }
 
+/* Kept apart: a node that waits for batches stores any number of blocks above it. */
+static void recover_delivered(struct replica *replica, const struct hs_block *block)
+{
+	hs_copy_block(&replica->recover.root, block);
+	hs_copy_cut(&replica->delivery.cut, &block->header.cut);
+}
+
 static int recover_block(struct replica *replica, uint64_t position, const void *bytes,
 			 size_t count)
 {
@@ -64,7 +73,7 @@ static int recover_block(struct replica *replica, uint64_t position, const void 
 	replica_blocks_durable(replica, UINT64_MAX, position);
 	if (recover->wants_block &&
 	    crypto_hash_equal(&recover->block[at].id, &replica->delivery.id)) {
-		hs_copy_cut(&replica->delivery.cut, &recover->block[at].header.cut);
+		recover_delivered(replica, &recover->block[at]);
 		recover->wants_block = false;
 	}
 	return 0;
@@ -84,6 +93,7 @@ static void recover_push_batch(struct replica *replica, uint64_t position, uint6
 		(struct replica_recover_batch_ref){ .position = position,
 						    .height = height,
 						    .index = index };
+	replica->delivery.batches_since_save++;
 }
 
 /* A block whose parts were cut short by a crash is marked again from its first part. */
@@ -124,7 +134,7 @@ static int recover_mark(struct replica *replica, const void *bytes, size_t count
 	block = recover_find(replica, &mark.block_id, &position);
 	recover->wants_block = block == NULL;
 	if (block)
-		hs_copy_cut(&delivery->cut, &block->header.cut);
+		recover_delivered(replica, block);
 	replica_blocks_delivered(replica, mark.height, &mark.block_id, mark.block_position);
 	return 0;
 }
@@ -350,13 +360,13 @@ static void recover_find_root(struct replica *replica)
 	if (recover->has_record && record->committed_height > replica->delivery.height)
 		block = recover_find(replica, &record->committed_id, &position);
 	if (!block || !recover_requeue(replica, block))
-		block = recover_find(replica, &replica->delivery.id, &position);
+		block = &recover->root;
 	recover->root_height = 0;
 	recover->root_id = replica->config.consensus.genesis_id;
 	if (replica->delivery.height + replica->delivery.count == 0)
 		return;
-	ensure(block);
-	hs_copy_block(&recover->root, block);
+	if (block != &recover->root)
+		hs_copy_block(&recover->root, block);
 	recover->has_root = true;
 	recover->root_height = block->header.height;
 	recover->root_id = block->id;
@@ -380,6 +390,28 @@ static bool recover_is_wanted(const struct replica *replica, const struct hs_blo
 	return false;
 }
 
+/* The certified chain first: dead forks of failed views may be more than there is room for. */
+static void recover_certified(struct replica *replica)
+{
+	struct replica_recover *recover = &replica->recover;
+	const struct hs_block *path[RECOVER_CERTIFIED_MAX];
+	const struct crypto_hash *id = &recover->record.high_qc.block_id;
+	uint64_t position;
+	uint32_t count = 0;
+
+	recover->start_count = 0;
+	while (count < RECOVER_CERTIFIED_MAX && !crypto_hash_equal(id, &recover->root_id)) {
+		path[count] = recover_find(replica, id, &position);
+		if (!path[count])
+			return;
+		id = &path[count++]->header.parent_id;
+	}
+	if (!crypto_hash_equal(id, &recover->root_id))
+		return;
+	while (count > 0)
+		hs_copy_block(&recover->start_block[recover->start_count++], path[--count]);
+}
+
 /* Durable blocks above the committed one, parents first. */
 static void recover_uncommitted(struct replica *replica)
 {
@@ -389,7 +421,7 @@ static void recover_uncommitted(struct replica *replica)
 				REPLICA_RECOVER_BLOCKS_MAX;
 	uint64_t base = recover->root_height;
 
-	recover->start_count = 0;
+	recover_certified(replica);
 	for (uint64_t height = base + 1; height <= base + HS_BLOCKS_MAX; height++)
 		for (uint64_t i = 0; i < kept && recover->start_count < HS_BLOCKS_MAX / 2; i++)
 			if (recover_is_wanted(replica, &recover->block[i], height))

@@ -96,5 +96,7 @@ int replica_saving_load(struct replica *replica, const void *bytes, size_t count
 		recover->batch_first++;
 	if (recover->lost_height <= height)
 		recover->lost_height = 0;
+	/* What a restart replays counts: else a node that restarts often would never save. */
+	replica->delivery.batches_since_save = recover->batch_end - recover->batch_first;
 	return 0;
 }

@@ -1,4 +1,7 @@
-/* The giving side of catch-up: blocks from memory or by READ, within a budget a peer. */
+/*
+ * The giving side of catch-up: blocks from memory or by READ, within a budget a peer. This member
+ * is served as well: a block it voted for may have left its memory and still be on its disk.
+ */
 
 #include <string.h>
 
@@ -29,7 +32,10 @@ static bool serve_may(struct replica *replica, uint32_t peer, uint32_t count)
 static struct replica_serve_job *serve_job(struct replica *replica, uint32_t peer)
 {
 	struct replica_serve_job *free_job = NULL;
+	struct replica_serve_job *own = &replica->catchup.job[REPLICA_SERVE_JOBS];
 
+	if (peer == replica->config.consensus.replica_id)
+		return own->is_used ? NULL : own;
 	for (uint32_t i = 0; i < REPLICA_SERVE_JOBS; i++) {
 		struct replica_serve_job *job = &replica->catchup.job[i];
 
@@ -59,6 +65,10 @@ static void serve_send(struct replica *replica, struct replica_serve_job *job,
 	job->is_used = false;
 	if (job->count == 0)
 		return;
+	if (job->peer == replica->config.consensus.replica_id) {
+		replica_catchup_feed(replica, job->peer, job->bytes, job->length[0]);
+		return;
+	}
 	replica->message_out.kind = WIRE_BLOCKS;
 	blocks->count = job->count;
 	blocks->committed_height = replica->delivery.height;
@@ -85,15 +95,17 @@ static void serve_finish(struct replica *replica, struct replica_serve_job *job)
 	serve_read_next(replica, job, last->fc_position);
 }
 
-static void serve_start(struct replica *replica, uint32_t to, uint64_t first, uint32_t count)
+static void serve_unknown(struct replica *replica)
 {
-	const struct replica_block_entry *entry = replica_blocks_at(replica, first);
+	replica_dropped(replica, REPLICA_DROP_REPLICA, REPLICA_DROP_SERVE_UNKNOWN);
+}
+
+/* `position` is where the first block lies; `first` 0: it is no height's, and the only one. */
+static void serve_start(struct replica *replica, uint32_t to, uint64_t first, uint32_t count,
+			uint64_t position)
+{
 	struct replica_serve_job *job = serve_job(replica, to);
 
-	if (!entry) {
-		replica_dropped(replica, REPLICA_DROP_REPLICA, REPLICA_DROP_SERVE_UNKNOWN);
-		return;
-	}
 	if (!job || !serve_may(replica, to, count)) {
 		replica_dropped(replica, REPLICA_DROP_REPLICA, REPLICA_DROP_SERVE_BUDGET);
 		return;
@@ -105,16 +117,21 @@ static void serve_start(struct replica *replica, uint32_t to, uint64_t first, ui
 	job->count = 0;
 	job->byte_count = 0;
 	job->is_reading_fc = false;
-	serve_read_next(replica, job, entry->position);
+	serve_read_next(replica, job, position);
 }
 
 void replica_serve_heights(struct replica *replica, uint32_t to,
 			   const struct wire_want_blocks *want)
 {
+	const struct replica_block_entry *entry = replica_blocks_at(replica, want->first_height);
 	uint32_t count = (uint32_t)units_min(want->count, WIRE_BLOCKS_MAX);
 
-	if (count > 0 && want->first_height < UINT64_MAX - WIRE_BLOCKS_MAX)
-		serve_start(replica, to, want->first_height, count);
+	if (count == 0 || want->first_height >= UINT64_MAX - WIRE_BLOCKS_MAX)
+		return;
+	if (entry)
+		serve_start(replica, to, want->first_height, count, entry->position);
+	else
+		serve_unknown(replica);
 }
 
 static void serve_kept(struct replica *replica, uint32_t to, const struct hs_block *block)
@@ -148,7 +165,20 @@ void replica_serve_id(struct replica *replica, uint32_t to, const struct wire_wa
 		return;
 	}
 	entry = replica_blocks_by_id(replica, &want->id);
-	serve_start(replica, to, entry ? entry->height : 0, 1);
+	if (entry)
+		serve_start(replica, to, entry->height, 1, entry->position);
+	else if (!replica_serve_stored(replica, to, &want->id))
+		serve_unknown(replica);
+}
+
+bool replica_serve_stored(struct replica *replica, uint32_t to, const struct crypto_hash *id)
+{
+	const struct replica_persisted *persisted = replica_blocks_find(replica, id);
+
+	if (!persisted || !persisted->is_durable)
+		return false;
+	serve_start(replica, to, 0, 1, persisted->position);
+	return true;
 }
 
 static void serve_block(struct replica *replica, struct replica_serve_job *job,
@@ -195,7 +225,7 @@ void replica_serve_read(struct replica *replica, uint64_t ticket, int code, cons
 	uint64_t low = replica_ticket_low(ticket);
 	struct replica_serve_job *job;
 
-	ensure(low >> 32 < REPLICA_SERVE_JOBS);
+	ensure(low >> 32 <= REPLICA_SERVE_JOBS);
 	job = &replica->catchup.job[low >> 32];
 	if (!job->is_used || job->generation != (uint32_t)low)
 		return;

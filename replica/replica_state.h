@@ -27,7 +27,8 @@
 #include "replica/replica_windows.h"
 
 enum {
-	REPLICA_PERSISTED_MAX = 512, /* blocks whose BLOCK record is remembered */
+	REPLICA_PERSISTED_MIN = 512, /* blocks whose BLOCK record is remembered; powers of two */
+	REPLICA_PERSISTED_MAX = 65536,
 	REPLICA_PAYLOADS_MAX = HS_BLOCKS_MAX,
 	REPLICA_RECENT_MIN = 4096, /* receipts kept for resends; powers of two */
 	REPLICA_RECENT_MAX = 65536,
@@ -71,11 +72,15 @@ static inline uint64_t replica_ticket_low(uint64_t ticket)
 	return ticket & UINT64_C(0x00ffffffffffffff);
 }
 
-/* A BLOCK record on its way to the disk or there. */
+/*
+ * A BLOCK record on its way to the disk or there. Whoever voted may be asked for the block until
+ * one is committed, however many views fail in between, and only its disk may still have it.
+ */
 struct replica_persisted {
 	struct crypto_hash id;
 	uint64_t ticket; /* the core's; 0: entry unused or asked by us */
 	uint64_t position;
+	uint32_t older; /* in the same bucket: index + 1; 0: none */
 	bool is_used;
 	bool is_durable;
 };
@@ -96,8 +101,10 @@ struct replica_fc_entry {
 };
 
 struct replica_blocks {
-	struct replica_persisted persisted[REPLICA_PERSISTED_MAX];
+	struct replica_persisted *persisted; /* ring */
+	uint32_t persisted_max;              /* a power of two */
 	uint32_t persisted_next;
+	uint32_t *bucket; /* persisted_max, by id: index + 1 of the newest; 0: none */
 	struct replica_block_entry *entry; /* blocks_index_max, by height */
 	struct replica_fc_entry fc[REPLICA_FCS_MAX];
 	uint32_t fc_next;
@@ -199,7 +206,7 @@ struct replica_catchup {
 	uint64_t answered_ns[HS_REPLICAS_MAX]; /* STATUS given to a peer that is behind */
 	uint64_t served_ns[HS_REPLICAS_MAX];   /* start of the peer's budget interval */
 	uint32_t served[HS_REPLICAS_MAX];
-	struct replica_serve_job job[REPLICA_SERVE_JOBS];
+	struct replica_serve_job job[REPLICA_SERVE_JOBS + 1]; /* the last: for this member itself */
 };
 
 /*
@@ -250,7 +257,7 @@ struct replica_recover {
 	bool has_record;
 	bool is_intent_valid;
 	bool is_entry_valid;
-	struct hs_block root; /* where the core starts: as far as committed blocks are here */
+	struct hs_block root; /* the last delivered one; then where the core starts */
 	bool has_root;        /* else the root is the genesis stand-in */
 	uint64_t root_height;
 	struct crypto_hash root_id;
@@ -334,6 +341,7 @@ void replica_lane_cut(struct replica *replica, enum lane_input_kind kind, const 
 void replica_blocks_asked(struct replica *replica, const struct crypto_hash *id, uint64_t ticket);
 /* A BLOCK record became durable; by the core's ticket. */
 void replica_blocks_durable(struct replica *replica, uint64_t ticket, uint64_t position);
+/* A durable record of the block if there is one, else one under way, else NULL. */
 const struct replica_persisted *replica_blocks_find(const struct replica *replica,
 						    const struct crypto_hash *id);
 void replica_blocks_delivered(struct replica *replica, uint64_t height,
@@ -373,6 +381,9 @@ void replica_refuse(struct replica *replica, uint64_t origin, const struct wire_
 
 /* replica_catchup.c */
 void replica_catchup_claim(struct replica *replica, uint32_t from, uint64_t height);
+/* One encoded block for the core; false: it cannot take more now, or the bytes are none. */
+bool replica_catchup_feed(struct replica *replica, uint32_t from, const uint8_t *bytes,
+			  uint32_t byte_count);
 void replica_catchup_blocks(struct replica *replica, uint32_t from,
 			    const struct wire_blocks *blocks);
 void replica_catchup_want(struct replica *replica, uint32_t to, const struct crypto_hash *id);
@@ -385,6 +396,8 @@ uint64_t replica_catchup_best(const struct replica *replica, uint32_t rank);
 void replica_serve_heights(struct replica *replica, uint32_t to,
 			   const struct wire_want_blocks *want);
 void replica_serve_id(struct replica *replica, uint32_t to, const struct wire_want_block *want);
+/* A durable block that is not ordered (yet), to a peer or to this member; false: none is known. */
+bool replica_serve_stored(struct replica *replica, uint32_t to, const struct crypto_hash *id);
 void replica_serve_read(struct replica *replica, uint64_t ticket, int code, const uint8_t *bytes,
 			uint32_t byte_count);
 

@@ -119,6 +119,21 @@ static int recover(struct replica_bench *bench)
 	return code;
 }
 
+void replica_bench_store_block(struct replica_bench *bench, const struct hs_block *block)
+{
+	uint32_t count = bench->record_count[BLOCKLOG_BLOCK]++;
+	struct replica_bench_record *record = &bench->record[BLOCKLOG_BLOCK][count];
+	int bytes = WIRE_MESSAGE_BYTES_MAX;
+
+	ensure(count < REPLICA_BENCH_RECORDS_MAX);
+	record->kind = REPLICA_RECORD_BLOCK;
+	record->bytes = malloc((size_t)bytes);
+	ensure(record->bytes != NULL);
+	bytes = wire_encode_block(block, record->bytes, (size_t)bytes);
+	ensure(bytes > 0);
+	record->byte_count = (uint32_t)bytes;
+}
+
 int replica_bench_restart(struct replica_bench *bench)
 {
 	struct replica_gate_config gate = {

@@ -68,6 +68,9 @@ void replica_bench_free(struct replica_bench *bench);
 /* Forgets the replica and starts a new one over the records; returns recovery's code. */
 int replica_bench_restart(struct replica_bench *bench);
 
+/* Puts a BLOCK record behind the others of the log, as if an earlier life had written it. */
+void replica_bench_store_block(struct replica_bench *bench, const struct hs_block *block);
+
 /* One input, then everything that follows from it at this very moment. */
 void replica_bench_step(struct replica_bench *bench, struct replica_input *input);
 

@@ -282,13 +282,22 @@ static int conclude(void)
 
 /* ---- runs ---- */
 
-/* A line: a seed, perhaps adversary=NAME, and why it is kept. False: it is none of these. */
+/*
+ * A line: a seed, perhaps adversary=NAME, perhaps chaos-ms=N and blocks=N, and why it is kept.
+ * False: it is none of these.
+ */
 static bool parse_line(const char *line, struct sim_options *options, uint64_t *ret_seed)
 {
+	const char *chaos = strstr(line, " chaos-ms=");
+	const char *blocks = strstr(line, " blocks=");
 	char word[64] = "";
 
 	if (sscanf(line, "%" SCNu64 " adversary=%63s", ret_seed, word) < 1)
 		return false;
+	if (chaos)
+		options->chaos_ns = strtoull(chaos + 10, NULL, 10) * UNITS_NS_PER_MS;
+	if (blocks)
+		options->blocks = (uint32_t)strtoul(blocks + 8, NULL, 10);
 	return word[0] == '\0' || sim_adversary_parse(word, &options->adversary);
 }
 

@@ -189,6 +189,22 @@ static void a_restart_gives_the_receipts_of_before_again(void)
 	replica_bench_free(bench);
 }
 
+/* Else what a restart replays grows until there is no room for it, and the node stays down. */
+static void windows_are_saved_by_a_node_that_never_lives_long_too(void)
+{
+	uint64_t seq = 1;
+
+	set_up();
+	for (uint32_t life = 0; life < 4; life++) {
+		for (uint32_t i = 0; i < 200; i++)
+			submit(seq++, 1);
+		UNIT_REQUIRE(replica_bench_restart(bench) == 0);
+		replica_bench_wait(bench, 50 * UNITS_NS_PER_MS);
+	}
+	UNIT_EQUAL(replica_bench_records(bench, BLOCKLOG_BLOCK, REPLICA_RECORD_WINDOWS), 1);
+	replica_bench_free(bench);
+}
+
 static void windows_are_saved_so_that_a_restart_replays_little(void)
 {
 	uint64_t position;
@@ -286,6 +302,7 @@ UNIT_SUITE("replica", UNIT_TEST(a_frame_gets_a_receipt_that_names_its_place),
 	   UNIT_TEST(a_block_leaves_header_and_mark_on_disk),
 	   UNIT_TEST(a_restart_goes_on_where_it_was),
 	   UNIT_TEST(a_restart_gives_the_receipts_of_before_again),
+	   UNIT_TEST(windows_are_saved_by_a_node_that_never_lives_long_too),
 	   UNIT_TEST(windows_are_saved_so_that_a_restart_replays_little),
 	   UNIT_TEST(damaged_records_stop_recovery),
 	   UNIT_TEST(without_a_safety_record_it_only_observes),

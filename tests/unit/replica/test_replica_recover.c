@@ -272,16 +272,6 @@ static void lose_record(uint32_t index)
 	replace_record(index, first->kind, first->bytes, first->byte_count);
 }
 
-static void append_block(const struct hs_block *block)
-{
-	static uint8_t bytes[WIRE_MESSAGE_BYTES_MAX];
-	int count = wire_encode_block(block, bytes, sizeof(bytes));
-
-	UNIT_REQUIRE(count > 0);
-	replace_record(bench->record_count[BLOCKLOG_BLOCK], REPLICA_RECORD_BLOCK, bytes,
-		       (uint32_t)count);
-}
-
 /* The last `count` MARKs are lost; the newest record knows their blocks as committed. */
 struct lost_marks {
 	struct hs_record record;
@@ -361,6 +351,32 @@ static void a_committed_block_without_its_ancestors_is_not_delivered(void)
 	replica_bench_free(bench);
 }
 
+/* It waits for batches, and stores what others commit meanwhile. */
+static void a_delivered_block_below_any_number_of_stored_ones_is_the_root(void)
+{
+	static struct hs_block above;
+	struct hs_record record;
+	struct crypto_hash id;
+	uint64_t height;
+	struct hs_qc qc;
+
+	bench = replica_bench_new(1, 0);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		submit(seq);
+	height = bench->final_height;
+	id = bench->replica->delivery.id;
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 1, &id, 0, &qc);
+	for (uint64_t i = 0; i < REPLICA_RECOVER_BLOCKS_MAX + 8; i++) {
+		wire_world_block(&bench->world, 100 + i, height + 2, &qc, &above);
+		replica_bench_store_block(bench, &above);
+	}
+	fresh_record(&record);
+	restart_with(&record);
+	UNIT_EQUAL(committed_at_start(), height);
+	UNIT_CHECK(crypto_hash_equal(&bench->replica->recover.root_id, &id));
+	replica_bench_free(bench);
+}
+
 static void a_committed_block_that_does_not_follow_the_delivered_one_is_not_delivered(void)
 {
 	struct crypto_hash elsewhere = { { 9 } };
@@ -374,7 +390,7 @@ static void a_committed_block_that_does_not_follow_the_delivered_one_is_not_deli
 	lose_marks(2, &lost);
 	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 1, &elsewhere, 0, &justify);
 	wire_world_block(&bench->world, 2, lost.height + 1, &justify, &fork);
-	append_block(&fork);
+	replica_bench_store_block(bench, &fork);
 	lost.record.committed_height = lost.height + 1;
 	lost.record.committed_id = fork.id;
 	restart_with(&lost.record);
@@ -422,7 +438,7 @@ static void more_committed_blocks_than_delivery_has_room_for_are_committed_again
 				      &qc);
 			memset(&block, 0, sizeof(block));
 			wire_world_block(&bench->world, height, height, &qc, &block);
-			append_block(&block);
+			replica_bench_store_block(bench, &block);
 		}
 		record.committed_height = count;
 		record.committed_id = block.id;
@@ -456,19 +472,47 @@ static void uncommitted_blocks_are_given_once_parents_first_and_not_without_them
 	}
 	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 1, &elsewhere, 0, &qc);
 	wire_world_block(&bench->world, 2, 2, &qc, &stray);
-	append_block(&chain[2]);
-	append_block(&chain[1]);
-	append_block(&stray);
-	append_block(&chain[2]);
-	append_block(&chain[1]);
+	replica_bench_store_block(bench, &chain[2]);
+	replica_bench_store_block(bench, &chain[1]);
+	replica_bench_store_block(bench, &stray);
+	replica_bench_store_block(bench, &chain[2]);
+	replica_bench_store_block(bench, &chain[1]);
 	restart_with(&record);
 	UNIT_EQUAL(bench->replica->recover.start_count, 2);
 	UNIT_CHECK(crypto_hash_equal(&bench->replica->recover.start_block[0].id, &chain[1].id));
 	UNIT_CHECK(crypto_hash_equal(&bench->replica->recover.start_block[1].id, &chain[2].id));
 	for (uint32_t i = 3; i <= CHAIN_BLOCKS; i++)
-		append_block(&chain[i]);
+		replica_bench_store_block(bench, &chain[i]);
 	restart_with(&record);
 	UNIT_EQUAL(bench->replica->recover.start_count, HS_BLOCKS_MAX / 2);
+	replica_bench_free(bench);
+}
+
+/* More forks of failed views than START has room for: what is certified must not be missing. */
+static void the_certified_chain_is_given_before_the_forks_beside_it(void)
+{
+	static struct hs_block fork[HS_BLOCKS_MAX];
+	static struct hs_block top;
+	struct hs_record record;
+	struct hs_qc qc;
+
+	bench = replica_bench_new(4, 0);
+	fresh_record(&record);
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, 0, &bench->world.genesis_id, 0, &qc);
+	for (uint32_t i = 0; i < HS_BLOCKS_MAX; i++) {
+		wire_world_block(&bench->world, i + 1, 1, &qc, &fork[i]);
+		replica_bench_store_block(bench, &fork[i]);
+	}
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, HS_BLOCKS_MAX, &fork[HS_BLOCKS_MAX - 1].id, 0,
+		      &qc);
+	wire_world_block(&bench->world, HS_BLOCKS_MAX + 1, 2, &qc, &top);
+	replica_bench_store_block(bench, &top);
+	wire_world_qc(&bench->world, HS_MESSAGE_VOTE, HS_BLOCKS_MAX + 1, &top.id, 0,
+		      &record.high_qc);
+	restart_with(&record);
+	UNIT_EQUAL(bench->replica->recover.start_count, HS_BLOCKS_MAX / 2);
+	UNIT_CHECK(hs_core_block(bench->replica->core, &top.id) != NULL);
+	UNIT_CHECK(hs_core_block(bench->replica->core, &fork[HS_BLOCKS_MAX - 1].id) != NULL);
 	replica_bench_free(bench);
 }
 
@@ -480,7 +524,9 @@ UNIT_SUITE("replica_recover", UNIT_TEST(a_block_marked_long_after_it_was_stored_
 	   UNIT_TEST(a_record_whose_lock_does_not_verify_makes_an_observer),
 	   UNIT_TEST(blocks_committed_and_not_marked_are_delivered_again),
 	   UNIT_TEST(a_committed_block_without_its_ancestors_is_not_delivered),
+	   UNIT_TEST(a_delivered_block_below_any_number_of_stored_ones_is_the_root),
 	   UNIT_TEST(a_committed_block_that_does_not_follow_the_delivered_one_is_not_delivered),
 	   UNIT_TEST(a_record_that_gives_a_delivered_block_another_height_delivers_nothing),
 	   UNIT_TEST(more_committed_blocks_than_delivery_has_room_for_are_committed_again),
-	   UNIT_TEST(uncommitted_blocks_are_given_once_parents_first_and_not_without_them))
+	   UNIT_TEST(uncommitted_blocks_are_given_once_parents_first_and_not_without_them),
+	   UNIT_TEST(the_certified_chain_is_given_before_the_forks_beside_it))
