@@ -165,9 +165,12 @@ static void plan(struct sim *sim, enum deed deed, uint32_t node, uint64_t after_
 
 static void plan_next(struct sim *sim, enum deed deed, uint64_t every_ns)
 {
-	if (every_ns > 0)
-		plan(sim, deed, (uint32_t)prng_below(&sim->atlas.prng, sim->knobs.n),
-		     every_ns / 2 + prng_below(&sim->atlas.prng, every_ns));
+	uint64_t after_ns;
+
+	if (every_ns == 0)
+		return;
+	after_ns = every_ns / 2 + prng_below(&sim->atlas.prng, every_ns);
+	plan(sim, deed, (uint32_t)prng_below(&sim->atlas.prng, sim->knobs.n), after_ns);
 }
 
 /* One of the frail, in turn by the seed. */
