@@ -273,10 +273,12 @@ static int run_read(struct sim_disk *disk, const struct blocklog_io *io)
 		disk->counts.read_errors++;
 		return -EIO;
 	}
-	if (suffers(disk, faults->rot, &disk->counts.rotten))
+	if (suffers(disk, faults->rot, &disk->counts.rotten)) {
+		uint8_t bits = (uint8_t)(1U << prng_below(&disk->prng, 8));
+
 		sim_disk_flip(disk, io->area, io->segment,
-			      io->offset + prng_below(&disk->prng, total),
-			      (uint8_t)(1U << prng_below(&disk->prng, 8)));
+			      io->offset + prng_below(&disk->prng, total), bits);
+	}
 	file_read(file, io, false);
 	return 0;
 }
