@@ -359,8 +359,11 @@ void adversary_split_heard(struct sim *sim, struct sim_node *node, struct advers
 	if (sim->adversary->in.kind != WIRE_PROPOSE || !prng_chance(prng, self->ppm))
 		return;
 	adversary_say_vote(sim, node, adversary_some(sim, all), block->header.view, &block->id);
-	if (prng_chance(prng, 300000))
+	if (prng_chance(prng, 300000)) {
+		bool is_signed = prng_chance(prng, 700000);
+
 		adversary_say_commit(sim, node, adversary_some(sim, all), block->header.view,
-				     &block->id, prng_chance(prng, 700000));
+				     &block->id, is_signed);
+	}
 	adversary_act(self, SIM_STRATEGY_SPLIT);
 }
