@@ -42,10 +42,14 @@ static uint64_t other_number(struct prng *prng, uint64_t value)
 
 static void other_hash(struct prng *prng, struct crypto_hash *hash)
 {
-	if (prng_chance(prng, 300000))
+	uint8_t bit;
+
+	if (prng_chance(prng, 300000)) {
 		memset(hash, 0, sizeof(*hash));
-	else
-		hash->b[prng_below(prng, sizeof(hash->b))] ^= (uint8_t)(1 << prng_below(prng, 8));
+		return;
+	}
+	bit = (uint8_t)(1 << prng_below(prng, 8));
+	hash->b[prng_below(prng, sizeof(hash->b))] ^= bit;
 }
 
 static void mutate_cut(struct mutation *m, struct hs_cut *cut)

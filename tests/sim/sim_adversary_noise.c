@@ -62,11 +62,9 @@ static void flood_claims(struct sim *sim, struct sim_node *node, uint32_t to)
 	switch (below(sim, 3)) {
 	case 0:
 		out = new_message(sim, WIRE_STATUS);
-		out->u.status = (struct wire_status){
-			.view = far_number(sim, 0),
-			.committed_height = far_number(sim, node->delivered_height),
-			.wall_ns = far_number(sim, 0),
-		};
+		out->u.status.view = far_number(sim, 0);
+		out->u.status.committed_height = far_number(sim, node->delivered_height);
+		out->u.status.wall_ns = far_number(sim, 0);
 		break;
 	case 1:
 		out = new_message(sim, WIRE_CERTIFICATES);
@@ -79,11 +77,9 @@ static void flood_claims(struct sim *sim, struct sim_node *node, uint32_t to)
 		out = new_message(sim, WIRE_ACKVEC);
 		out->u.ackvec.count = 1;
 		out->u.ackvec.lane[0] = below(sim, sim->knobs.n);
-		out->u.ackvec.ack[0] = (struct lane_ack){
-			.stored_seq = 1 + far_number(sim, 0) / 2,
-			.map_base_seq = far_number(sim, 0),
-			.verified_map = UINT64_MAX,
-		};
+		out->u.ackvec.ack[0].stored_seq = 1 + far_number(sim, 0) / 2;
+		out->u.ackvec.ack[0].map_base_seq = far_number(sim, 0);
+		out->u.ackvec.ack[0].verified_map = UINT64_MAX;
 		prng_fill(&sim->adversary->prng, out->u.ackvec.ack[0].digest.b, CRYPTO_HASH_BYTES);
 		break;
 	}
@@ -181,8 +177,8 @@ static void flood_lane(struct sim *sim, struct sim_node *node, uint32_t to)
 			.seq = seq,
 			.index = below(sim, LANE_BATCH_FRAMES_MAX),
 			.bytes = frame,
-			.byte_count = 1 + below(sim, LANE_FRAME_BYTES_MAX),
 		};
+		out->u.lane_frame.byte_count = 1 + below(sim, LANE_FRAME_BYTES_MAX);
 	}
 	adversary_say(sim, node, to);
 }

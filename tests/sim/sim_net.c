@@ -113,9 +113,11 @@ static struct sim_packet *spoil(struct sim *sim, const struct sim_packet *packet
 	if (is_cut) {
 		spoilt->count = (uint32_t)prng_below(&sim->net, packet->count);
 	} else {
-		while (flips-- > 0)
-			spoilt->bytes[prng_below(&sim->net, packet->count)] ^=
-				(uint8_t)(1 << prng_below(&sim->net, 8));
+		while (flips-- > 0) {
+			uint8_t bit = (uint8_t)(1 << prng_below(&sim->net, 8));
+
+			spoilt->bytes[prng_below(&sim->net, packet->count)] ^= bit;
+		}
 		/* Two flips may undo each other; what is unharmed is not spoilt. */
 		if (memcmp(spoilt->bytes, packet->bytes, packet->count) == 0)
 			spoilt->bytes[0] ^= 1;

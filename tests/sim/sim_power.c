@@ -42,7 +42,8 @@ void sim_power_draw(struct sim *sim)
 	knobs->all_down_ppm = 0;
 	knobs->broken_max = 0;
 	knobs->disk.write_ns = between(prng, 5, 300) * UNITS_NS_PER_US;
-	knobs->disk.writeback = (uint32_t)(prng_below(prng, 3) * between(prng, 1, 500000));
+	knobs->disk.writeback = (uint32_t)prng_below(prng, 3);
+	knobs->disk.writeback *= (uint32_t)between(prng, 1, 500000);
 	knobs->segment_bytes = (UINT64_C(128) << prng_below(prng, 2)) * UNITS_KIB;
 	knobs->group_bytes_max = 64 * UNITS_KIB;
 	knobs->skew_ns = units_min(knobs->skew_ns, 20 * UNITS_NS_PER_MS);
