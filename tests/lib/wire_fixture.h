@@ -235,6 +235,8 @@ static inline size_t wire_mutate(struct prng *prng, uint8_t *bytes, size_t count
 	uint32_t steps = 1 + (uint32_t)prng_below(prng, 3);
 
 	for (uint32_t i = 0; i < steps; i++) {
+		uint8_t drawn;
+
 		switch (prng_below(prng, 6)) {
 		case 0:
 			count = count > 0 ? (size_t)prng_below(prng, count) : 0;
@@ -244,18 +246,23 @@ static inline size_t wire_mutate(struct prng *prng, uint8_t *bytes, size_t count
 				bytes[count++] = (uint8_t)prng_u64(prng);
 			break;
 		case 2:
-			if (count > 0)
-				bytes[prng_below(prng, count)] = (uint8_t)prng_u64(prng);
+			if (count == 0)
+				break;
+			drawn = (uint8_t)prng_u64(prng);
+			bytes[prng_below(prng, count)] = drawn;
 			break;
 		case 3:
-			if (count > 0) /* near the front, where kinds and counts live */
-				bytes[prng_below(prng, count < 64 ? count : 64)] =
-					(uint8_t)prng_below(prng, 4);
+			if (count == 0)
+				break;
+			drawn = (uint8_t)prng_below(prng, 4);
+			/* near the front, where kinds and counts live */
+			bytes[prng_below(prng, count < 64 ? count : 64)] = drawn;
 			break;
 		default:
-			if (count > 0)
-				bytes[prng_below(prng, count)] ^=
-					(uint8_t)(1 << prng_below(prng, 8));
+			if (count == 0)
+				break;
+			drawn = (uint8_t)(1 << prng_below(prng, 8));
+			bytes[prng_below(prng, count)] ^= drawn;
 			break;
 		}
 	}

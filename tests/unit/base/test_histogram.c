@@ -28,7 +28,8 @@ static void percentiles_are_upper_bounds_within_a_32nd_of_the_truth(void)
 	prng_seed(&prng, unit_seed());
 	histogram_reset(&histogram);
 	for (size_t i = 0; i < SAMPLES; i++) {
-		samples[i] = prng_u64(&prng) >> prng_below(&prng, 64);
+		samples[i] = prng_u64(&prng);
+		samples[i] >>= prng_below(&prng, 64);
 		histogram_add(&histogram, samples[i]);
 	}
 	qsort(samples, SAMPLES, sizeof(samples[0]), compare_u64);

@@ -325,7 +325,9 @@ static void many_frames_in_any_order_all_settle(void)
 	prng_seed(&prng, unit_seed());
 	memset(reported, 0, sizeof(reported));
 	for (uint32_t round = 0; settled < 3000 && round < 20000; round++) {
-		submit(1 + (uint32_t)prng_below(&prng, 7), 200 + prng_below(&prng, 400));
+		size_t bytes = 200 + prng_below(&prng, 400);
+
+		submit(1 + (uint32_t)prng_below(&prng, 7), bytes);
 		drain(&sent);
 		for (uint32_t i = 0; i < sent.count; i++) {
 			/* a receipt for the whole frame needs its count: ask for its first only */

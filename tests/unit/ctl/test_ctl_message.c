@@ -74,8 +74,11 @@ static void any_bytes_give_a_message_or_an_error(void)
 		struct ctl_reply reply;
 		size_t count = ctl_request_encode(&request, bytes);
 
-		for (uint64_t flips = prng_below(&prng, 4); flips > 0; flips--)
-			bytes[prng_below(&prng, count)] ^= (uint8_t)(1U << prng_below(&prng, 8));
+		for (uint64_t flips = prng_below(&prng, 4); flips > 0; flips--) {
+			uint8_t bit = (uint8_t)(1U << prng_below(&prng, 8));
+
+			bytes[prng_below(&prng, count)] ^= bit;
+		}
 		count = prng_below(&prng, count + 1);
 		if (ctl_request_decode(bytes, count, &got) == 0)
 			UNIT_REQUIRE(ctl_command_of(got.command) != NULL);

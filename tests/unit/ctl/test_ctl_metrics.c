@@ -93,8 +93,11 @@ static void every_value_lies_in_its_bucket(void)
 
 	prng_seed(&prng, unit_seed());
 	for (int i = 0; i < 100000; i++) {
-		uint64_t value = prng_u64(&prng) >> prng_below(&prng, 64);
-		uint32_t bucket = ctl_histogram_bucket(value);
+		uint64_t value = prng_u64(&prng);
+		uint32_t bucket;
+
+		value >>= prng_below(&prng, 64);
+		bucket = ctl_histogram_bucket(value);
 
 		UNIT_REQUIRE(bucket < CTL_HISTOGRAM_BUCKETS);
 		if (bucket > 0)
@@ -132,7 +135,8 @@ static void a_percentile_bounds_the_exact_one_from_above_within_an_eighth(void)
 
 	prng_seed(&prng, unit_seed());
 	for (size_t i = 0; i < UNITS_COUNT(values); i++) {
-		values[i] = prng_u64(&prng) >> (27 + prng_below(&prng, 30));
+		values[i] = prng_u64(&prng);
+		values[i] >>= 27 + prng_below(&prng, 30);
 		ctl_histogram_add(block, CTL_HISTOGRAM_FINALITY, values[i]);
 	}
 	qsort(values, UNITS_COUNT(values), sizeof(values[0]), compare);

@@ -309,8 +309,11 @@ static void any_bytes_are_survived(void)
 	for (uint32_t i = 0; i < 50000; i++) {
 		uint32_t bytes = frame_from_there(&there, frame, "text that is long enough here");
 
-		for (uint32_t k = prng_below(&prng, 4) == 0 ? 0 : 1; k < 4; k++)
-			frame[prng_below(&prng, 50)] = (uint8_t)prng_u64(&prng);
+		for (uint32_t k = prng_below(&prng, 4) == 0 ? 0 : 1; k < 4; k++) {
+			uint8_t drawn = (uint8_t)prng_u64(&prng);
+
+			frame[prng_below(&prng, 50)] = drawn;
+		}
 		if (prng_below(&prng, 2) == 0)
 			memcpy(frame, mac_here.b, 6);
 		bytes = (uint32_t)prng_below(&prng, bytes + 1);

@@ -178,9 +178,11 @@ static void damaged_records_are_refused_or_found_by_their_root(void)
 		uint8_t *copy = malloc(count + 1);
 
 		memcpy(copy, world.batch.record, count);
-		if (count == whole)
-			copy[batch_unsigned_byte(&prng, whole)] ^=
-				(uint8_t)(1 + prng_below(&prng, 255));
+		if (count == whole) {
+			uint8_t bits = (uint8_t)(1 + prng_below(&prng, 255));
+
+			copy[batch_unsigned_byte(&prng, whole)] ^= bits;
+		}
 		int code = lane_record_open(copy, count, &world.fixture.config.chain_id, &record);
 
 		if (count < whole)

@@ -212,8 +212,9 @@ static void a_histogram_is_cumulative_and_counts_each_value_under_its_bound(void
 
 	prng_seed(&prng, unit_seed());
 	for (int i = 0; i < 2000; i++) {
-		uint64_t value = prng_u64(&prng) >> (24 + prng_below(&prng, 40));
+		uint64_t value = prng_u64(&prng);
 
+		value >>= 24 + prng_below(&prng, 40);
 		ctl_histogram_add(block, CTL_HISTOGRAM_FINALITY, value);
 		below += value <= (1 << 20) - 1;
 		sum_ns += value;

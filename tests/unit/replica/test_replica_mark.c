@@ -171,8 +171,11 @@ static void random_bytes_never_make_an_unsound_view(void)
 		add_batch(1, 1, 4);
 		replica_mark_add_frame(&builder, 0, outcome, 3);
 		count = encode();
-		for (uint64_t k = prng_below(&prng, 4); k > 0; k--)
-			bytes[prng_below(&prng, (uint64_t)count)] = (uint8_t)prng_u64(&prng);
+		for (uint64_t k = prng_below(&prng, 4); k > 0; k--) {
+			uint8_t drawn = (uint8_t)prng_u64(&prng);
+
+			bytes[prng_below(&prng, (uint64_t)count)] = drawn;
+		}
 		if (replica_mark_decode(bytes, (size_t)count, &mark) < 0)
 			continue;
 		accepted++;
