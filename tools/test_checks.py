@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Proves that each house check can fail: plants one violation in a small clean tree and looks.
 
-`test_checks.py CHECK` runs the cases of one check (layers, style, docs, format, headers, pure).
+`test_checks.py CHECK` runs the cases of one check (layers, style, docs, draws, format, headers,
+pure). A case that expects nothing looks like a violation and is none.
 """
 
 import os
@@ -50,6 +51,20 @@ CLEAN = {
     "README.md": "See `base/one.c`, [the log](storage/log.c), `tests/unit/<room>/x_<file>.c`.\n",
 }
 
+DRAWING = """
+static int one_draw(struct prng *prng)
+{{
+\treturn (int)prng_below(prng, 9);
+}}
+
+int one_drawn(struct prng *prng, int *at)
+{{
+\t{}
+}}
+"""
+
+TWO_DRAWS = "two draws in one expression"
+
 LONG_FUNCTION = "\nint one_long(int value)\n{\n" + "\tvalue++;\n" * 70 + "\treturn value;\n}\n"
 
 # check -> [(file, text added to it or a function of its text, what must be reported)]
@@ -93,6 +108,24 @@ CASES = {
         ("base/one.h", lambda text: text.replace("/* Returns", "int x;\n" * 60 + "/* Returns"),
          "comment share"),
     ],
+    "draws": [("base/one.c", DRAWING.format(statement), TWO_DRAWS) for statement in [
+        "return add(one_draw(prng), 3 + one_draw(prng));",
+        "at[one_draw(prng)] ^= 1 << prng_below(prng, 8);",
+        "return one_draw(prng) + (prng_chance(prng, 5) ? 2 : 3);",
+        "*at = prng_u64(prng) >> prng_below(prng, 64);",
+        "struct pair pair = { .a = one_draw(prng), .b = one_draw(prng) };",
+        "*pair = (struct pair){ 1, at[one_draw(prng)], one_draw(prng) };",
+        "if (one_draw(prng) == one_draw(prng))\n\t\treturn 1;",
+        "for (int i = f(one_draw(prng), one_draw(prng)); i > 0; i--)\n\t\tat[i] = 0;",
+        "switch (at[0]) {\n\tcase 1:\n\t\treturn one_draw(prng) * one_draw(prng);\n\t}",
+    ]] + [("base/one.c", DRAWING.format(statement), "") for statement in [
+        "return one_draw(prng) > 3 && one_draw(prng) > 4;",
+        "return at[0] ? one_draw(prng) : 1 + one_draw(prng);",
+        "return prng_below(prng, 1 + prng_below(prng, 8));",
+        "int a = one_draw(prng), b = one_draw(prng);",
+        "for (int i = one_draw(prng); i < one_draw(prng); i += one_draw(prng))\n\t\tat[i] = 0;",
+        "if (one_draw(prng))\n\t\treturn one_draw(prng);\n\telse\n\t\treturn 1 + one_draw(prng);",
+    ]],
     "docs": [
         ("README.md", "and `base/three.c`\n", "no such file: base/three.c"),
         ("README.md", "[gone](docs/gone.md)\n", "no such file: docs/gone.md"),
@@ -179,13 +212,13 @@ def main():
         if code == 77:
             print(output, end="")
             return 77
-        if name and (code == 0 or expected not in output):
+        if expected and (code == 0 or expected not in output):
             print(f"{check}: did not report '{expected}' planted in {name}:\n{output}")
             failed += 1
-        elif not name and code != 0:
+        elif not expected and code != 0:
             print(f"{check}: reports a clean tree:\n{output}")
             failed += 1
-    print(f"{check}: {len(CASES[check])} planted violations, {failed} missed")
+    print(f"{check}: {len(CASES[check])} cases, {failed} failed")
     return 1 if failed else 0
 
 
