@@ -258,6 +258,21 @@ run_mutants() {
 	run_command "mutants/twelve-of-$turn" 2400 tools/mutants --rotate 12 --of "$turn"
 }
 
+# The same seeds under another compiler, another optimisation and sanitizers.
+run_hashes() {
+	local first=$((RANDOM << 16 | RANDOM)) seeds=40 build
+	for build in gcc clang-asan; do
+		timeout 1200 "build/$build/tests/sim/quorate-sim" --hashes "$first" $seeds \
+			2>&1 9>&- | tee "$logs/run-$build.log" |
+			grep -E '^[0-9]+ [0-9a-f]{16}$' >"$logs/hashes-$build.log" &
+	done
+	wait
+	[ "$(wc -l <"$logs/hashes-gcc.log")" -eq $seeds ] ||
+		echo "a seed failed, see run-gcc.log" >>"$logs/hashes-gcc.log"
+	run_command "two-builds/hashes-from-$first" 10 \
+		diff "$logs/hashes-gcc.log" "$logs/hashes-clang-asan.log"
+}
+
 finish() {
 	trap - EXIT
 	python3 tools/test_results.py report "$results" ${json:+"$json"}
@@ -291,6 +306,7 @@ if $is_list; then
 	}
 	meson test -C build/gcc --list 2>/dev/null | grep ' / ' | sed 's,^quorate:,,'
 	printf 'mutants / %s\n' fit canary twelve-of-a-turn
+	echo 'two-builds / hashes-from-a-seed'
 	integration_scripts | sed 's,^tests/\(.*\)\.sh$,\1,; s,/, / ,'
 	exit 0
 fi
@@ -311,5 +327,6 @@ if wants_meson && [ "${suites[*]-}" != house ]; then
 	if build clang-asan clang "${options[@]}"; then
 		# The house checks look at the sources; once is enough.
 		run_meson clang-asan --no-suite house --timeout-multiplier 4
+		[ ! -x build/gcc/tests/sim/quorate-sim ] || ! wants sim || run_hashes
 	fi
 fi
