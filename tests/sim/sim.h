@@ -190,6 +190,7 @@ struct sim_event {
 	uint32_t node; /* slot */
 	uint32_t from;
 	uint32_t incarnation; /* of `node`; an older one's events are void */
+	bool is_put_off;      /* by a pause of `node` */
 	uint64_t argument;
 	void *pointer; /* PACKET, SUBMIT, HELD: a packet; SIGNED: bytes; CHECKED: commits */
 };
@@ -418,8 +419,8 @@ struct sim {
 /* sim_clock.c */
 void sim_clock_fini(struct sim_clock *clock);
 void sim_clock_add(struct sim_clock *clock, uint64_t after_ns, const struct sim_event *event);
-/* Events of `node` that wait for `until_ns` happen now, in the same order. */
-void sim_clock_hasten(struct sim_clock *clock, uint32_t node, uint64_t until_ns);
+/* Events of `node` that were put off happen now, in the same order. */
+void sim_clock_hasten(struct sim_clock *clock, uint32_t node);
 bool sim_clock_pop(struct sim_clock *clock, struct sim_event *ret_event);
 
 /* sim_swarm.c */

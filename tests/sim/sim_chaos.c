@@ -134,7 +134,8 @@ static void on_pause(struct sim *sim)
 
 	if (node->is_up) {
 		sim_say(sim, "pause %u", node->id);
-		node->paused_until_ns = units_add(sim->clock.now_ns, pause_ns);
+		node->paused_until_ns =
+			units_max(node->paused_until_ns, units_add(sim->clock.now_ns, pause_ns));
 		node->held = 0;
 	}
 	sim_plan(sim, SIM_EVENT_PAUSE, sim->knobs.pause_every_ns);
@@ -155,6 +156,7 @@ bool sim_chaos_delays(struct sim *sim, struct sim_event *event)
 	SOMETIMES(event->kind == SIM_EVENT_DISK, "pause: a finished write waited");
 	SOMETIMES(event->kind == SIM_EVENT_SIGNED, "pause: a signature waited");
 	SOMETIMES(event->kind == SIM_EVENT_TICK, "pause: a timer fired late");
+	event->is_put_off = true;
 	sim_clock_add(&sim->clock, node->paused_until_ns - sim->clock.now_ns, event);
 	return true;
 }
@@ -227,7 +229,7 @@ static void heal_one(struct sim *sim, struct sim_node *node)
 {
 	node->clogged_until_ns = 0;
 	if (node->paused_until_ns > sim->clock.now_ns)
-		sim_clock_hasten(&sim->clock, node->slot, node->paused_until_ns);
+		sim_clock_hasten(&sim->clock, node->slot);
 	node->paused_until_ns = 0;
 	set_clock(sim, node);
 	if (!node->is_up && !node->is_refused && node->broken != SIM_BROKEN_DOWN) {

@@ -56,10 +56,10 @@ static void sink(struct sim_clock *clock, uint32_t at, const struct sim_event *e
 	clock->heap[at] = *event;
 }
 
-void sim_clock_hasten(struct sim_clock *clock, uint32_t node, uint64_t until_ns)
+void sim_clock_hasten(struct sim_clock *clock, uint32_t node)
 {
 	for (uint32_t i = 0; i < clock->count; i++)
-		if (clock->heap[i].node == node && clock->heap[i].at_ns == until_ns)
+		if (clock->heap[i].node == node && clock->heap[i].is_put_off)
 			clock->heap[i].at_ns = clock->now_ns;
 	for (uint32_t i = clock->count / 2; i > 0; i--) {
 		struct sim_event event = clock->heap[i - 1];
