@@ -147,7 +147,7 @@ static bool lane_ask(struct lane_set *set, struct lane *lane, struct lane_slot *
 static uint64_t lane_slot_due_ns(const struct lane_set *set, const struct lane *lane,
 				 struct lane_slot *slot)
 {
-	uint64_t rounds = slot->asked_count / set->config.replica_count;
+	uint64_t rounds = (slot->asked_count - slot->urged_count) / set->config.replica_count;
 	uint64_t shift = units_min(rounds, LANE_BACKOFF_SHIFT_MAX);
 	const struct lane_branch *filling = lane_slot_filling(slot);
 	uint64_t patience_ns = set->config.reorder_ns;
@@ -186,7 +186,7 @@ static void lane_repair_unname(struct lane_set *set, struct lane_slot *slot)
 	    slot->asked_count < asks_max)
 		return;
 	lane_branch_forget(set, slot, preferred);
-	slot->asked_count = 0;
+	lane_slot_ask_anew(slot);
 }
 
 /* Frames of a batch that its owner never closed, it seems: a crash of his lost it. */
@@ -197,7 +197,7 @@ static bool lane_repair_gives_up(struct lane_set *set, struct lane *lane, struct
 		return false;
 	lane_pool_give_back(set, slot->stream);
 	slot->stream = LANE_NONE;
-	slot->asked_count = 0;
+	lane_slot_ask_anew(slot);
 	slot->progress_ns = 0;
 	lane->streamed_seq = units_min(lane->streamed_seq, slot->seq - 1);
 	return true;
@@ -267,6 +267,19 @@ static void lane_repair_lane(struct lane_set *set, struct lane *lane)
 	if (lane->anchor_count > 0 && named == 0 && !lane_anchor_is_reached(set, lane))
 		lane_repair_anchor(set, lane, &due_ns);
 	lane->due_ns = due_ns;
+}
+
+void lane_repair_urge(struct lane_set *set, struct lane *lane, uint64_t seq)
+{
+	uint64_t end = units_min(seq, lane->base.seq + set->ring);
+
+	for (uint64_t at = lane->base.seq + 1; at <= end; at++) {
+		struct lane_slot *slot = lane_slot_find(set, lane, at);
+
+		if (slot)
+			slot->urged_count = slot->asked_count;
+	}
+	lane_due(lane, set->now_ns);
 }
 
 void lane_repair_tick(struct lane_set *set)

@@ -12,6 +12,12 @@
 
 #include "dataplane/lane_state.h"
 
+/*
+ * A block that names `seq` waits for everything up to there: who asked in vain, slower from round
+ * to round, asks at the first pace again. It was perhaps a fault that ate the questions.
+ */
+void lane_repair_urge(struct lane_set *set, struct lane *lane, uint64_t seq);
+
 /* Asks for what is due in every lane, beginning with another lane each time. */
 void lane_repair_tick(struct lane_set *set);
 

@@ -205,8 +205,11 @@ static uint32_t lane_cut_lanes(const struct lane_set *set, const struct hs_cut *
 
 static void lane_on_named(struct lane_set *set, const struct hs_cut *cut)
 {
-	for (uint32_t i = 0; i < lane_cut_lanes(set, cut); i++)
+	for (uint32_t i = 0; i < lane_cut_lanes(set, cut); i++) {
 		lane_name(set, &set->lanes[i], &cut->lane[i], false);
+		if (cut->lane[i].seq > set->lanes[i].base.seq)
+			lane_repair_urge(set, &set->lanes[i], cut->lane[i].seq);
+	}
 }
 
 static void lane_on_committed(struct lane_set *set, const struct hs_cut *cut)

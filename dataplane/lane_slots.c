@@ -47,6 +47,12 @@ struct lane_branch *lane_slot_preferred(struct lane_slot *slot)
 	return slot->preferred == LANE_NONE ? NULL : &slot->branch[slot->preferred];
 }
 
+void lane_slot_ask_anew(struct lane_slot *slot)
+{
+	slot->asked_count = 0;
+	slot->urged_count = 0;
+}
+
 bool lane_slot_is_bound(const struct lane_slot *slot)
 {
 	for (uint32_t i = 0; i < LANE_BRANCHES_MAX; i++)
@@ -339,7 +345,7 @@ static bool lane_name_slot(struct lane_set *set, struct lane *lane,
 	branch->is_committed |= is_committed;
 	if (slot->preferred != (uint32_t)(branch - slot->branch)) {
 		slot->preferred = (uint32_t)(branch - slot->branch);
-		slot->asked_count = 0;
+		lane_slot_ask_anew(slot);
 		*ret_is_switched = true;
 	}
 	if (is_committed)

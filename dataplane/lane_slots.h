@@ -30,6 +30,9 @@ struct lane_branch *lane_slot_branch(struct lane_slot *slot, const struct crypto
  */
 struct lane_branch *lane_slot_preferred(struct lane_slot *slot);
 
+/* As if nobody had been asked for this batch yet. */
+void lane_slot_ask_anew(struct lane_slot *slot);
+
 /* Is some batch of this slot already complete? */
 bool lane_slot_is_bound(const struct lane_slot *slot);
 

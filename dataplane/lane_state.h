@@ -73,6 +73,7 @@ struct lane_slot {
 	uint64_t progress_ns; /* last frame or header; 0: nothing yet */
 	uint64_t asked_ns;
 	uint32_t asked_count;
+	uint32_t urged_count; /* asked_count when a block last named this batch or one above */
 	uint32_t asked_peer;
 };
 

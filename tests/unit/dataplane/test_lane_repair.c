@@ -94,6 +94,40 @@ static void questions_about_one_batch_keep_the_interval(void)
 	fixture_close(&fixture);
 }
 
+/* Is the first batch asked for by then? Others may be, too. */
+static bool is_first_asked_for(uint64_t until_ns)
+{
+	while (fixture_tick(&fixture, until_ns))
+		for (uint32_t i = 0; i < fixture.effects.count; i++)
+			if (fixture.effects.at[i].kind == LANE_EFFECT_SEND_WANT &&
+			    fixture.effects.at[i].u.want->seq == 1)
+				return true;
+	return false;
+}
+
+static void a_block_that_needs_a_batch_ends_the_pause_between_questions(void)
+{
+	struct fixture_batch above;
+	uint64_t interval_ns;
+
+	open_with_batch(3);
+	interval_ns = fixture.config.repair_interval_ns;
+	fixture_batch_make(&fixture, 1, 1, 7, &batch.header, &above);
+	fixture_header(&fixture, &batch.header);
+	while (next_question(100 * interval_ns))
+		continue;
+	UNIT_REQUIRE(is_first_asked_for(fixture.now_ns + 20 * interval_ns));
+	UNIT_CHECK(!is_first_asked_for(fixture.now_ns + 4 * interval_ns));
+	fixture_cut(&fixture, LANE_INPUT_NAMED, &above.header);
+	UNIT_CHECK(is_first_asked_for(fixture.now_ns));
+	UNIT_CHECK(is_first_asked_for(fixture.now_ns + interval_ns));
+	while (is_first_asked_for(fixture.now_ns + 4 * interval_ns))
+		continue;
+	fixture_cut(&fixture, LANE_INPUT_NAMED, &above.header);
+	UNIT_CHECK(is_first_asked_for(fixture.now_ns + interval_ns));
+	fixture_close(&fixture);
+}
+
 static void a_named_digest_is_asked_for_by_digest_from_everybody(void)
 {
 	bool is_asked[4] = { false };
@@ -275,6 +309,7 @@ UNIT_SUITE("lane_repair", UNIT_TEST(a_gap_is_asked_for_only_after_the_reorder_wi
 	   UNIT_TEST(a_lost_header_is_missed_when_f_plus_1_claim_its_batch),
 	   UNIT_TEST(a_deaf_owner_does_not_block_others_who_acknowledged_are_asked),
 	   UNIT_TEST(questions_about_one_batch_keep_the_interval),
+	   UNIT_TEST(a_block_that_needs_a_batch_ends_the_pause_between_questions),
 	   UNIT_TEST(a_named_digest_is_asked_for_by_digest_from_everybody),
 	   UNIT_TEST(the_oldest_batches_are_asked_for_first),
 	   UNIT_TEST(frames_of_a_batch_that_never_closed_are_given_up),
