@@ -171,7 +171,7 @@ static void lane_ackvec_add(struct lane_set *set, struct lane *lane)
 
 static uint64_t lane_resend_interval_ns(const struct lane_set *set)
 {
-	uint64_t shift = units_min(set->ack_resend_count, LANE_BACKOFF_SHIFT_MAX);
+	uint64_t shift = units_min(set->ack_resend_count, LANE_CLAIMS_SHIFT_MAX);
 
 	return set->config.repair_interval_ns << shift;
 }

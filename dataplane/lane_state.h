@@ -38,6 +38,7 @@ enum {
 	LANE_CLOSE_STRETCH = 16,    /* ...but no longer than this many batch_close_ns */
 	LANE_CROWDED_STRETCH = 128, /* with half the window uncommitted */
 	LANE_BACKOFF_SHIFT_MAX = 4, /* resends slow down to 16 repair intervals */
+	LANE_CLAIMS_SHIFT_MAX = 2,  /* ...those of claims to 4: no work is seen without them */
 	LANE_REPAIR_BYTES_MAX = 34000, /* of one answer, so that it fits a wire message */
 	LANE_LEAVES_COST = 4,          /* of the peer's repair budget, in frames */
 	LANE_EFFECTS_KEPT = 64, /* room of the effect list that optional effects leave free */
