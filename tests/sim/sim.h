@@ -594,7 +594,6 @@ struct sim_heal {
 	uint64_t wait_ns;   /* ...to the moment a quorum was ready; at most fresh_ns */
 	uint64_t timer_ns;  /* the longest view timer of a healthy replica at healing */
 	uint64_t base_ns;   /* the longest base time-out of one, before back-off */
-	uint64_t slow_ns;   /* to the first fresh commit, if beyond its bound */
 	uint32_t broken;
 };
 

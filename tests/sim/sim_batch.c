@@ -33,7 +33,6 @@ void sim_batch_add(struct sim_batch *batch, const struct sim_result *result)
 	batch->virtual_ns += result->virtual_ns;
 	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++)
 		batch->fault_seeds[i] += result->faults >> i & 1;
-	batch->slow += result->heal.slow_ns > 0;
 	if (!result->heal.is_known)
 		return;
 	if (batch->heal_count == batch->heal_room) {
@@ -118,7 +117,6 @@ void sim_batch_print(const struct sim_batch *batch, FILE *file)
 		healing.p50, healing.p90, healing.p99, healing.max, healing.within,
 		batch->heal_count, (int)SIM_HEAL_TIMEOUTS, healing.ready, (int)SIM_HEAL_TIMEOUTS,
 		healing.grown);
-	fprintf(file, "%" PRIu64 " seeds healed slowly: beyond their bound\n", batch->slow);
 }
 
 void sim_batch_json(const struct sim_batch *batch, FILE *file)
@@ -137,9 +135,9 @@ void sim_batch_json(const struct sim_batch *batch, FILE *file)
 	fprintf(file,
 		"\"heal_base_timeouts\":{\"seeds\":%" PRIu64 ",\"median\":%.3f,\"p90\":%.3f,"
 		"\"p99\":%.3f,\"max\":%.3f,\"within_4\":%" PRIu64 ",\"within_4_of_ready\":%" PRIu64
-		",\"grown_timers\":%" PRIu64 ",\"slow\":%" PRIu64 "},\"fault_seeds\":{",
+		",\"grown_timers\":%" PRIu64 "},\"fault_seeds\":{",
 		batch->heal_count, healing.p50, healing.p90, healing.p99, healing.max,
-		healing.within, healing.ready, healing.grown, batch->slow);
+		healing.within, healing.ready, healing.grown);
 	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++)
 		fprintf(file, "%s\"%s\":%" PRIu64, i ? "," : "", sim_fault_word((enum sim_fault)i),
 			batch->fault_seeds[i]);

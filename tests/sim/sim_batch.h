@@ -25,7 +25,6 @@ struct sim_batch {
 	struct sim_heal *heals; /* one a seed that healed */
 	uint64_t heal_count;
 	uint64_t heal_room;
-	uint64_t slow;                         /* seeds beyond the bound of healing */
 	uint64_t fault_seeds[SIM_FAULT_COUNT]; /* seeds in which the class existed */
 };
 
