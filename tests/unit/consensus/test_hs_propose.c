@@ -75,6 +75,31 @@ static void a_leader_with_work_asks_for_a_cut_and_proposes_it(void)
 	hs_bench_stop(bench);
 }
 
+/* Another process with this key, or an earlier life by a clock that stands still, made it. */
+static void a_block_that_is_here_already_is_not_made_again(void)
+{
+	static struct hs_block made;
+
+	set_up(1);
+	hs_bench_work(bench, true);
+	settle_until_proposed();
+	UNIT_REQUIRE(proposed() != NULL);
+	hs_copy_block(&made, proposed());
+	hs_bench_stop(bench);
+	set_up(1);
+	hs_bench_block(bench, &made);
+	UNIT_REQUIRE(hs_core_block(bench->core, &made.id) != NULL);
+	hs_bench_work(bench, true);
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_WANT_CUT), 1);
+	UNIT_CHECK(hs_bench_answer(bench, HS_EFFECT_WANT_CUT));
+	UNIT_EQUAL(hs_bench_count(bench, HS_EFFECT_SIGN), 0);
+	hs_bench_wait(bench, 900000000);
+	hs_bench_settle(bench);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all propose"), 0);
+	UNIT_EQUAL(hs_bench_logged(bench, "send all timeout view=1"), 1);
+	hs_bench_stop(bench);
+}
+
 static void a_leader_votes_for_its_own_block_only_once_it_stores_the_batches(void)
 {
 	set_up(1);
@@ -506,6 +531,7 @@ static void a_member_without_a_heartbeat_waits_for_nothing(void)
 
 UNIT_SUITE("hs_propose", UNIT_TEST(an_idle_leader_proposes_nothing),
 	   UNIT_TEST(a_leader_with_work_asks_for_a_cut_and_proposes_it),
+	   UNIT_TEST(a_block_that_is_here_already_is_not_made_again),
 	   UNIT_TEST(a_leader_votes_for_its_own_block_only_once_it_stores_the_batches),
 	   UNIT_TEST(a_proposal_leaves_only_once_last_proposed_is_durable),
 	   UNIT_TEST(one_proposal_a_view), UNIT_TEST(only_the_leader_proposes),
