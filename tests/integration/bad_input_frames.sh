@@ -58,12 +58,17 @@ sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode()
 		fail "no metrics of node $1"
 }
 
+# While the hostile client holds every connection, for a moment, a new one is turned away.
 honest() {
-	local at=0
+	local at=0 tries=0
 	while [ ! -e "$work/enough" ]; do
 		at=$((at + 1))
-		quorate submit --wait --node "$lab/node0" --key "$lab/client.key" "honest $at" \
-			>/dev/null || return 1
+		until quorate submit --wait --node "$lab/node0" --key "$lab/client.key" \
+			"honest $at" >/dev/null; do
+			tries=$((tries + 1))
+			[ "$tries" -le 3 ] || return 1
+			sleep 0.3
+		done
 		echo $at
 	done
 }
