@@ -273,6 +273,14 @@ run_hashes() {
 		diff "$logs/hashes-gcc.log" "$logs/hashes-clang-asan.log"
 }
 
+# Both halves of the fresh seeds together reach every mark, and a missing one would be seen.
+run_marks() {
+	local files=(build/gcc/tests/sim/fresh-[12].json)
+	run_command "sim/marks" 10 python3 tools/marks.py "${files[@]}"
+	run_command "sim/marks-canary" 10 bash -c '! python3 tools/marks.py --plant "$@"' - \
+		"${files[@]}"
+}
+
 finish() {
 	trap - EXIT
 	python3 tools/test_results.py report "$results" ${json:+"$json"}
@@ -306,6 +314,8 @@ if $is_list; then
 	}
 	meson test -C build/gcc --list 2>/dev/null | grep ' / ' | sed 's,^quorate:,,'
 	printf 'mutants / %s\n' fit canary twelve-of-a-turn
+	echo 'sim / marks'
+	echo 'sim / marks-canary'
 	echo 'two-builds / hashes-from-a-seed'
 	integration_scripts | sed 's,^tests/\(.*\)\.sh$,\1,; s,/, / ,'
 	exit 0
@@ -315,6 +325,7 @@ trap 'add failed test.sh 0 "interrupted"; finish' INT TERM
 trap finish EXIT
 if build gcc gcc "${options[@]}"; then
 	! wants_meson || run_meson gcc
+	! wants sim || run_marks
 	! wants mutants || run_mutants
 	if wants integration; then
 		for script in $(integration_scripts); do

@@ -12,6 +12,19 @@ void marks_print(FILE *file)
 			mark->is_optional ? " (optional)" : "");
 }
 
+void marks_json(FILE *file)
+{
+	const char *separator = "{";
+
+	for (const struct mark *mark = __start_quorate_marks; mark < __stop_quorate_marks; mark++) {
+		if (mark->is_optional)
+			continue;
+		fprintf(file, "%s\"%s\":%" PRIu64, separator, mark->name, mark->hits);
+		separator = ",";
+	}
+	fprintf(file, "}");
+}
+
 uint32_t marks_count(void)
 {
 	uint32_t count = 0;

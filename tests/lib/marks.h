@@ -44,6 +44,9 @@ _Static_assert(sizeof(struct mark) == 32, "the linker packs marks without gaps")
 /* Prints one line a mark: its hits and its name. */
 void marks_print(FILE *file);
 
+/* A JSON object: the demanded marks and their hits. */
+void marks_json(FILE *file);
+
 uint32_t marks_count(void);
 
 /* Returns how many demanded marks have no hit; names them, unless `file` is NULL. */

@@ -141,5 +141,7 @@ void sim_batch_json(const struct sim_batch *batch, FILE *file)
 	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++)
 		fprintf(file, "%s\"%s\":%" PRIu64, i ? "," : "", sim_fault_word((enum sim_fault)i),
 			batch->fault_seeds[i]);
-	fprintf(file, "}}\n");
+	fprintf(file, "},\"mark_hits\":");
+	marks_json(file);
+	fprintf(file, "}\n");
 }
