@@ -39,6 +39,12 @@ const char *sim_fault_word(enum sim_fault fault)
 }
 
 /* Few faults or many, never a fixed number of them: the densities differ from seed to seed. */
+/* A few seeds have hardly a fault: what then fails is no fault's. */
+static bool is_quiet(uint64_t seed)
+{
+	return seed % 128 == 77;
+}
+
 static uint64_t draw_faults(struct prng *prng)
 {
 	static const uint32_t densities[] = { 100000, 250000, 400000, 700000 };
@@ -269,6 +275,8 @@ void sim_swarm_draw(struct sim *sim)
 	prng_seed(&sim->net, options->seed ^ UINT64_C(0x6e6574));
 	draw_size(knobs, options, prng);
 	knobs->faults = draw_faults(prng) & ~options->without;
+	if (is_quiet(options->seed))
+		knobs->faults = 0;
 	if (options->is_calm || options->is_lag)
 		knobs->faults &= CALM;
 	draw_links(knobs, prng);
