@@ -324,6 +324,7 @@ fi
 trap 'add failed test.sh 0 "interrupted"; finish' INT TERM
 trap finish EXIT
 if build gcc gcc "${options[@]}"; then
+	rm -f build/gcc/tests/sim/fresh-[12].json # of another run
 	! wants_meson || run_meson gcc
 	! wants sim || run_marks
 	! wants mutants || run_mutants

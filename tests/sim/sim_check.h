@@ -46,8 +46,9 @@ struct check_batch {
 	uint32_t durable;
 	uint32_t seen;
 	uint32_t stable;
-	uint64_t position[SIM_NODES_MAX]; /* in the lane logs of the stable images */
-	uint32_t chained;                 /* replicas where everything below is durable too */
+	uint64_t position[SIM_NODES_MAX];       /* in the lane logs of the stable images */
+	uint64_t first_position[SIM_NODES_MAX]; /* ...and the first, if stored again */
+	uint32_t chained;                       /* replicas where everything below is durable too */
 };
 
 /* What an author signed: one content for each (author, kind, view), for ever. */

@@ -205,6 +205,8 @@ static void visit_lane(struct scan *scan, const struct blocklog_record *record)
 		scan_fail(scan, "a batch nobody appended", record->head.position);
 		return;
 	}
+	if (!(batch->stable >> scan->node->id & 1))
+		batch->first_position[scan->node->id] = record->head.position;
 	batch->stable |= UINT32_C(1) << scan->node->id;
 	batch->position[scan->node->id] = record->head.position;
 }
@@ -220,7 +222,8 @@ static void mark_places(struct scan *scan, const struct replica_mark *mark)
 		replica_mark_batch_at(mark, i, &named);
 		batch = check_batch_find(scan->sim->check, &named.digest);
 		if (!batch->is_used || !(batch->stable >> scan->node->id & 1) ||
-		    batch->position[scan->node->id] != named.position)
+		    (batch->position[scan->node->id] != named.position &&
+		     batch->first_position[scan->node->id] != named.position))
 			scan_fail(scan, "a mark names a batch that is not in its place",
 				  named.position);
 	}
